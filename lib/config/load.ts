@@ -1,0 +1,149 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { z } from "zod";
+import { SECRETS, SETTINGS, type SecretName, type SecretValues, type Settings } from "#lib/config/settings.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+
+export type Part = "console" | "gateway" | "services" | "worker" | "cli" | "supervisor";
+
+/** The secrets a part cannot run without. `npm start` makes them; a part started alone refuses when one is missing. */
+export const REQUIRED_SECRETS: Record<Part, readonly SecretName[]> = {
+  console: ["DATABASE_URL", "NEXTAUTH_SECRET", "MASTER_KEY", "SERVICES_TOKEN"],
+  gateway: ["DATABASE_URL", "MASTER_KEY", "SERVICES_TOKEN", "DECISION_SECRET"],
+  services: ["DATABASE_URL", "MASTER_KEY", "SERVICES_TOKEN"],
+  worker: ["DATABASE_URL", "MASTER_KEY", "SERVICES_TOKEN"],
+  cli: ["DATABASE_URL", "MASTER_KEY", "SERVICES_TOKEN"],
+  supervisor: [],
+};
+
+export type Config = Settings & {
+  readonly publicUrl: string;
+  readonly gatewayUrl: string;
+  readonly deviceRegistryUrl: string;
+  readonly directorUrl: string;
+  readonly reposerverUrl: string;
+};
+
+export type Secrets = SecretValues;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads and checks every setting at once.
+ *
+ * @throws AppError `config.invalid`, its message naming every problem with its mend, one a line
+ */
+export function loadConfig(part: Part, env: Environment = process.env): { config: Config; secrets: Secrets } {
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  const problems: string[] = [];
+  const settings = collect(SETTINGS.safeParse(present), present, problems);
+  const secrets = collect(SECRETS.safeParse(present), {}, problems);
+  if (settings !== undefined) problems.push(...conflicts(settings, secrets));
+  for (const name of secrets === undefined ? [] : REQUIRED_SECRETS[part]) {
+    if (secrets?.[name] === undefined) {
+      problems.push(
+        `${name} is not set. \`npm start\` makes it and keeps it in DATA_DIR; a part started alone must be given it.`,
+      );
+    }
+  }
+  if (problems.length > 0 || settings === undefined || secrets === undefined) {
+    throw new AppError("config.invalid", problems.join("\n"));
+  }
+  return { config: withDefaults(settings), secrets };
+}
+
+/** The secret `name`, which `loadConfig` has already required. @throws AppError `config.invalid` */
+export function requireSecret(secrets: Secrets, name: SecretName): string {
+  const value = secrets[name];
+  if (value === undefined) throw new AppError("config.invalid", `${name} is not set.`);
+  return value;
+}
+
+/** The file in DATA_DIR that holds the secrets made at first start. */
+export function secretsFile(dataDir: string): string {
+  return join(dataDir, "secrets.json");
+}
+
+/** What `npm start` once made, as environment variables; empty before the first start. @throws AppError `config.invalid` */
+export function readStoredSecrets(dataDir: string): Partial<Record<SecretName, string>> {
+  let text: string;
+  try {
+    text = readFileSync(secretsFile(dataDir), "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return {};
+    throw new AppError(
+      "config.invalid",
+      `${secretsFile(dataDir)} can't be read. Give it back to the user that runs Gatehouse.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  try {
+    return SECRETS.partial().parse(JSON.parse(text)) as Partial<Record<SecretName, string>>;
+  } catch (error) {
+    throw new AppError(
+      "config.invalid",
+      `${secretsFile(dataDir)} is damaged. Restore it from a backup: it opens every stored key.`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function collect<T>(
+  result: { success: true; data: T } | { success: false; error: z.ZodError },
+  shown: Environment,
+  problems: string[],
+): T | undefined {
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    const name = String(issue.path[0] ?? "");
+    const given = shown[name] === undefined ? "" : ` (is "${shown[name]}")`;
+    problems.push(`${name}${given}: ${issue.message}`);
+  }
+  return undefined;
+}
+
+function conflicts(settings: Settings, secrets: Secrets | undefined): string[] {
+  const problems: string[] = [];
+  const ports = new Map<number, string>();
+  for (const name of ["PORT", "DEVICE_DOOR_PORT", "TOOLS_DOOR_PORT", "DECISION_PORT", "SERVICES_PORT"] as const) {
+    const other = ports.get(settings[name]);
+    if (other !== undefined)
+      problems.push(`${name} and ${other} are both ${settings[name]}. Give each a port of its own.`);
+    ports.set(settings[name], name);
+  }
+  if ((settings.DEVICE_DOOR_CERT === undefined) !== (settings.DEVICE_DOOR_KEY === undefined)) {
+    problems.push("DEVICE_DOOR_CERT and DEVICE_DOOR_KEY belong together: set both or neither.");
+  }
+  if (secrets !== undefined && (settings.ADMIN_EMAIL === undefined) !== (secrets.ADMIN_PASSWORD === undefined)) {
+    problems.push("ADMIN_EMAIL and ADMIN_PASSWORD belong together: set both or neither.");
+  }
+  if (settings.GATEWAY_HOST.length === 0) problems.push("GATEWAY_HOST names no host.");
+  return problems;
+}
+
+function withDefaults(settings: Settings): Config {
+  const embedded = `http://${urlHost(reachable(settings.SERVICES_HOST))}:${settings.SERVICES_PORT}`;
+  return {
+    ...settings,
+    publicUrl: settings.PUBLIC_URL ?? `http://localhost:${settings.PORT}`,
+    gatewayUrl:
+      settings.GATEWAY_URL ??
+      `https://${urlHost(settings.GATEWAY_HOST[0] ?? "localhost")}:${settings.DEVICE_DOOR_PORT}`,
+    deviceRegistryUrl: settings.DEVICE_REGISTRY_URL ?? embedded,
+    directorUrl: settings.DIRECTOR_URL ?? embedded,
+    reposerverUrl: settings.REPOSERVER_URL ?? embedded,
+  };
+}
+
+/** An address to call a server that binds `host`. */
+function reachable(host: string): string {
+  return host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+}
+
+function urlHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}

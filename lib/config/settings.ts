@@ -1,0 +1,105 @@
+import { isIP } from "node:net";
+import { resolve } from "node:path";
+import { z } from "zod";
+
+const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
+const seconds = (fallback: number) => z.coerce.number().int().min(1).max(86_400).default(fallback);
+const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// address" }).transform(trimSlash);
+const hostName = z.string().regex(/^[A-Za-z0-9.:_-]{1,253}$/, "must be a host name or an IP address");
+
+const cidr = z.string().refine(isCidr, "must be an IP address or a range like 10.0.0.0/8");
+
+/** Every setting that is no secret. Each has a name scripts rely on; docs and `.env.example` are checked against this schema. */
+export const SETTINGS = z.object({
+  PORT: port(3000).describe("Console port"),
+  HOST: hostName.default("127.0.0.1").describe("Address the console binds"),
+  PUBLIC_URL: httpUrl.optional().describe("Address people type; default http://localhost:PORT"),
+  DEVICE_DOOR_PORT: port(8443).describe("Device door (mutual TLS)"),
+  DEVICE_DOOR_HOST: hostName.default("0.0.0.0").describe("Address the device door binds"),
+  TOOLS_DOOR_PORT: port(8444).describe("Tools door"),
+  DECISION_PORT: port(9010).describe("Decision port, health and metrics of the gateway"),
+  DECISION_HOST: hostName.default("127.0.0.1").describe("Address the decision port binds"),
+  SERVICES_PORT: port(9000).describe("Embedded OTA Connect services"),
+  SERVICES_HOST: hostName.default("127.0.0.1").describe("Address the services bind"),
+  DATA_DIR: z
+    .string()
+    .default("./data")
+    .transform((path) => resolve(path))
+    .describe("Folder of database, blobs and secrets"),
+  GATEWAY_HOST: list(hostName)
+    .default(["localhost", "127.0.0.1"])
+    .describe("Names in the device door's certificate, comma separated"),
+  GATEWAY_URL: httpUrl
+    .optional()
+    .describe("What devices are told; default https://<first GATEWAY_HOST>:DEVICE_DOOR_PORT"),
+  TRUSTED_PROXIES: list(cidr).default([]).describe("Ranges whose forwarding headers count; none by default"),
+  ADMISSION_STALE_SECONDS: seconds(30).describe("How long a gateway that lost the database may use what it knows"),
+  SIMULATED_DEVICES: z.enum(["on", "off"]).default("on").describe("Whether the console may start simulated devices"),
+  ADMIN_EMAIL: z.email().optional().describe("First admin, created unattended together with ADMIN_PASSWORD"),
+  DEVICE_REGISTRY_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
+  DIRECTOR_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
+  REPOSERVER_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
+  DEVICE_DOOR_CERT: z.string().optional().describe("Own certificate chain of the device door, PEM file"),
+  DEVICE_DOOR_KEY: z.string().optional().describe("Its key, PEM file"),
+  LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error"])
+    .default("info")
+    .describe("Least severe entry that is logged"),
+});
+
+export type Settings = z.infer<typeof SETTINGS>;
+
+/** Never logged and never part of a reply; kept apart from the settings so that neither happens by accident. */
+export const SECRETS = z.object({
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "must be a postgresql:// address")
+    .optional()
+    .describe("PostgreSQL to use instead of the embedded one"),
+  NEXTAUTH_SECRET: z.string().min(32, "must have at least 32 characters").optional().describe("Signs session cookies"),
+  MASTER_KEY: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits (32 bytes)")
+    .optional()
+    .describe("Encrypts every private key at rest"),
+  SERVICES_TOKEN: z
+    .string()
+    .min(32, "must have at least 32 characters")
+    .optional()
+    .describe("Opens the embedded services"),
+  DECISION_SECRET: z
+    .string()
+    .min(32, "must have at least 32 characters")
+    .optional()
+    .describe("Opens the decision port"),
+  BACKEND_TOKEN: z.string().optional().describe("Sent to external back ends as a bearer token"),
+  ADMIN_PASSWORD: z.string().min(12, "must have at least 12 characters").optional().describe("Password of ADMIN_EMAIL"),
+});
+
+export type SecretValues = z.infer<typeof SECRETS>;
+export type SecretName = keyof SecretValues;
+
+function list<T extends z.ZodType<string>>(item: T) {
+  return z.preprocess(
+    (value) =>
+      typeof value === "string"
+        ? value
+            .split(",")
+            .map((part) => part.trim())
+            .filter((part) => part !== "")
+        : value,
+    z.array(item).max(50),
+  );
+}
+
+function trimSlash(url: string): string {
+  return url.replace(/\/+$/, "");
+}
+
+function isCidr(text: string): boolean {
+  const [address = "", bits, ...rest] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  if (bits === undefined) return true;
+  return /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+}

@@ -1,0 +1,82 @@
+import { z } from "zod";
+import { Instant, ListQuery, pageOf } from "./common.ts";
+import { endpoint } from "./endpoint.ts";
+
+export const AUDIT_ACTIONS = [
+  "setup.complete",
+  "session.sign_in",
+  "session.sign_out",
+  "session.revoke_all",
+  "user.create",
+  "user.change",
+  "user.delete",
+  "token.create",
+  "token.revoke",
+  "authority.create",
+  "certificate.issue",
+  "certificate.allow",
+  "certificate.approve",
+  "certificate.reject",
+  "certificate.revoke",
+  "device.rename",
+  "device.delete",
+  "image.upload",
+  "image.delete",
+  "update.launch",
+  "update.cancel",
+  "simulation.start",
+  "simulation.stop",
+  "backend.call",
+] as const;
+export const AuditAction = z.enum(AUDIT_ACTIONS);
+export type AuditAction = z.infer<typeof AuditAction>;
+
+export const AuditOutcome = z.enum(["requested", "done", "refused", "unknown"]);
+export type AuditOutcome = z.infer<typeof AuditOutcome>;
+
+export const AuditTargetKind = z.enum([
+  "install",
+  "user",
+  "session",
+  "token",
+  "authority",
+  "certificate",
+  "device",
+  "image",
+  "update",
+  "backend",
+]);
+export type AuditTargetKind = z.infer<typeof AuditTargetKind>;
+
+const Facts = z.record(z.string(), z.unknown()).nullable();
+
+export const AuditEntry = z.object({
+  sequence: z.string(),
+  at: Instant,
+  actor: z.object({ kind: z.enum(["user", "token", "system", "device"]), id: z.string().nullable(), name: z.string() }),
+  action: AuditAction,
+  outcome: AuditOutcome,
+  settles: z.string().nullable(),
+  target: z.object({ kind: AuditTargetKind, id: z.string(), name: z.string().nullable() }),
+  address: z.string().nullable(),
+  requestId: z.string().nullable(),
+  before: Facts,
+  after: Facts,
+});
+export type AuditEntry = z.infer<typeof AuditEntry>;
+
+export const ListAudit = ListQuery.extend({
+  action: AuditAction.optional(),
+  targetKind: AuditTargetKind.optional(),
+  targetId: z.string().max(300).optional(),
+});
+export type ListAudit = z.infer<typeof ListAudit>;
+
+export const listAudit = endpoint({
+  method: "GET",
+  path: "/api/v1/audit",
+  permission: "audit.read",
+  summary: "Audit entries, newest first",
+  query: ListAudit,
+  reply: pageOf(AuditEntry),
+});

@@ -1,0 +1,172 @@
+import { z } from "zod";
+import { Fingerprint, Instant, ListQuery, PersonText, pageOf, Uuid } from "./common.ts";
+import { endpoint } from "./endpoint.ts";
+
+/** `expired` is derived: an allowed certificate past its notAfter. */
+export const CERTIFICATE_STATES = [
+  "pending",
+  "allowed",
+  "held",
+  "superseded",
+  "revoked",
+  "expired",
+  "rejected",
+] as const;
+export const CertificateState = z.enum(CERTIFICATE_STATES);
+export type CertificateState = z.infer<typeof CertificateState>;
+
+/** RFC 5280 section 5.3.1, without removeFromCRL, which is no reason to revoke. */
+export const REVOCATION_REASONS = [
+  "unspecified",
+  "keyCompromise",
+  "cACompromise",
+  "affiliationChanged",
+  "superseded",
+  "cessationOfOperation",
+  "certificateHold",
+  "privilegeWithdrawn",
+  "aACompromise",
+] as const;
+export const RevocationReason = z.enum(REVOCATION_REASONS);
+export type RevocationReason = z.infer<typeof RevocationReason>;
+
+export const Certificate = z.object({
+  fingerprint: Fingerprint,
+  state: CertificateState,
+  deviceUuid: Uuid.nullable(),
+  /** Name of the device it belongs to, or what it was called when issued or allowlisted. */
+  name: z.string().nullable(),
+  subject: z.string().nullable(),
+  issuer: z.string().nullable(),
+  authority: z.object({ id: Uuid, name: z.string() }).nullable(),
+  serial: z.string().nullable(),
+  notBefore: Instant.nullable(),
+  notAfter: Instant.nullable(),
+  hardwareId: z.string().nullable(),
+  note: z.string().nullable(),
+  revocationReason: z.string().nullable(),
+  issuedHere: z.boolean(),
+  simulated: z.boolean(),
+  /** What a person should know before deciding: another certificate of this CN is allowed, … */
+  warnings: z.array(z.object({ code: z.string(), text: z.string() })),
+  firstSeenAt: Instant.nullable(),
+  lastSeenAt: Instant.nullable(),
+  lastAddress: z.string().nullable(),
+  createdAt: Instant,
+  decidedAt: Instant.nullable(),
+  decidedBy: z.string().nullable(),
+});
+export type Certificate = z.infer<typeof Certificate>;
+
+const ByFingerprint = z.strictObject({ fingerprint: Fingerprint });
+
+export const ListCertificates = ListQuery.extend({
+  state: CertificateState.optional(),
+  deviceUuid: Uuid.optional(),
+  sort: z.enum(["-createdAt", "createdAt"]).default("-createdAt"),
+});
+export type ListCertificates = z.infer<typeof ListCertificates>;
+
+export const listCertificates = endpoint({
+  method: "GET",
+  path: "/api/v1/certificates",
+  permission: "certificate.read",
+  summary: "Device certificates and what was decided about them",
+  query: ListCertificates,
+  reply: pageOf(Certificate),
+});
+
+export const getCertificate = endpoint({
+  method: "GET",
+  path: "/api/v1/certificates/{fingerprint}",
+  permission: "certificate.read",
+  summary: "One certificate",
+  params: ByFingerprint,
+  reply: Certificate,
+});
+
+export const Decision = z.strictObject({ note: PersonText(500).optional() });
+export type Decision = z.infer<typeof Decision>;
+
+export const approveCertificate = endpoint({
+  method: "POST",
+  path: "/api/v1/certificates/{fingerprint}/approve",
+  permission: "certificate.decide",
+  summary: "Let a waiting certificate in; creates the device",
+  params: ByFingerprint,
+  body: Decision,
+  reply: Certificate,
+});
+
+export const rejectCertificate = endpoint({
+  method: "POST",
+  path: "/api/v1/certificates/{fingerprint}/reject",
+  permission: "certificate.decide",
+  summary: "Refuse a waiting certificate for good",
+  params: ByFingerprint,
+  body: Decision,
+  reply: Certificate,
+});
+
+export const RevokeCertificate = z.strictObject({
+  reason: RevocationReason.optional(),
+  note: PersonText(500).optional(),
+});
+export type RevokeCertificate = z.infer<typeof RevokeCertificate>;
+
+export const revokeCertificate = endpoint({
+  method: "POST",
+  path: "/api/v1/certificates/{fingerprint}/revoke",
+  permission: "certificate.decide",
+  summary: "Take a certificate's admission away, for good and at once",
+  params: ByFingerprint,
+  body: RevokeCertificate,
+  reply: Certificate,
+});
+
+export const AllowCertificate = z.strictObject({
+  fingerprint: z
+    .string()
+    .max(200)
+    .transform((text) => text.toLowerCase().replace(/[\s:]/g, ""))
+    .pipe(Fingerprint),
+  name: PersonText(200).optional(),
+  note: PersonText(500).optional(),
+});
+export type AllowCertificate = z.infer<typeof AllowCertificate>;
+
+export const allowCertificate = endpoint({
+  method: "POST",
+  path: "/api/v1/certificates/allow",
+  permission: "certificate.decide",
+  summary: "Allowlist a fingerprint before its first visit, or approve it when it waits",
+  body: AllowCertificate,
+  status: 201,
+  reply: Certificate,
+});
+
+export const Refusal = z.object({
+  id: Uuid,
+  fingerprint: Fingerprint.nullable(),
+  code: z.string(),
+  sentence: z.string(),
+  subject: z.string().nullable(),
+  issuer: z.string().nullable(),
+  address: z.string(),
+  count: z.number().int(),
+  firstAt: Instant,
+  lastAt: Instant,
+});
+export type Refusal = z.infer<typeof Refusal>;
+
+export const ListRefusals = ListQuery;
+export type ListRefusals = z.infer<typeof ListRefusals>;
+
+export const listRefusals = endpoint({
+  method: "GET",
+  path: "/api/v1/refusals",
+  permission: "refusal.read",
+  summary: "Attempts the device door refused, latest first",
+  query: ListRefusals,
+  reply: pageOf(Refusal),
+});

@@ -1,0 +1,24 @@
+import * as accounts from "./accounts.ts";
+import * as audit from "./audit.ts";
+import * as certificates from "./certificates.ts";
+import * as devices from "./devices.ts";
+import type { Endpoint } from "./endpoint.ts";
+import * as images from "./images.ts";
+import * as overview from "./overview.ts";
+import * as updates from "./updates.ts";
+
+/** Every endpoint of the console API: found in the contract files, so that none can be forgotten here. */
+export const ENDPOINTS: readonly Endpoint[] = [accounts, audit, certificates, devices, images, overview, updates]
+  .flatMap((area) => Object.values(area))
+  .filter(isEndpoint);
+
+function isEndpoint(value: unknown): value is Endpoint {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "method" in value &&
+    "path" in value &&
+    "permission" in value &&
+    "reply" in value
+  );
+}

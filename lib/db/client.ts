@@ -1,0 +1,65 @@
+import { PrismaPg } from "@prisma/adapter-pg";
+import { PrismaClient } from "#lib/db/generated/client.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+
+export type Db = PrismaClient;
+/** Inside `db.$transaction`. Store functions take `Db | Tx`. */
+export type Tx = Parameters<Parameters<PrismaClient["$transaction"]>[0]>[0];
+export type DbOrTx = Db | Tx;
+
+export function createDb(databaseUrl: string, options: { poolSize?: number } = {}): Db {
+  const adapter = new PrismaPg({
+    connectionString: databaseUrl,
+    max: options.poolSize ?? 10,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 60_000,
+  });
+  return new PrismaClient({ adapter, transactionOptions: { maxWait: 10_000, timeout: 30_000 } });
+}
+
+/** @throws AppError `database.unreachable` naming the server without its password */
+export async function assertReachable(db: Db, databaseUrl: string): Promise<void> {
+  try {
+    await db.$queryRaw`SELECT 1`;
+  } catch (cause) {
+    throw new AppError(
+      "database.unreachable",
+      `No PostgreSQL answers at ${withoutPassword(databaseUrl)}. Check DATABASE_URL and that the server runs.`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+export function withoutPassword(databaseUrl: string): string {
+  try {
+    const url = new URL(databaseUrl);
+    return `${url.protocol}//${url.username}@${url.host}${url.pathname}`;
+  } catch {
+    return "the address in DATABASE_URL";
+  }
+}
+
+/** The SQLSTATE behind a driver error, if there is one (23505 unique, 40001 serialization, …). */
+export function isUniqueViolation(error: unknown): boolean {
+  return hasCode(error, "P2002");
+}
+
+/** A transaction lost a race and may be tried again. */
+export function isWriteConflict(error: unknown): boolean {
+  return hasCode(error, "P2034");
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
+/**
+ * Serialises transactions that share `name` until this one ends.
+ *
+ * NOTE: PostgreSQL advisory locks are numbers; two names may collide, which costs waiting and nothing else.
+ */
+export async function lockInTransaction(tx: Tx, name: string): Promise<void> {
+  await tx.$queryRaw`SELECT 1 FROM pg_advisory_xact_lock(hashtextextended(${name}, 0))`;
+}
