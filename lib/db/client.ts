@@ -51,6 +51,14 @@ export function isWriteConflict(error: unknown): boolean {
   return hasCode(error, "P2034");
 }
 
+/** Prisma's codes for a server that does not answer, or answers too late to be of use. */
+const DOWN_CODES = ["P1001", "P1002", "P1008", "P1017", "P2024", "P2037"];
+
+/** True when an operation failed because the database is away, so that trying again later makes sense. */
+export function isDatabaseDown(error: unknown): boolean {
+  return DOWN_CODES.some((code) => hasCode(error, code));
+}
+
 function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }

@@ -1,0 +1,34 @@
+import type { FastifyInstance } from "fastify";
+import type { Config } from "#lib/config/load.ts";
+import { requireSecret } from "#lib/config/load.ts";
+import type { Ctx } from "#lib/ctx.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+import { createOtaServer } from "#lib/http/server.ts";
+import { runProcess } from "#lib/process.ts";
+
+if (import.meta.main) {
+  await runProcess("services", async ({ config, secrets, ctx, onStop }) => {
+    const app = createServices(ctx, requireSecret(secrets, "SERVICES_TOKEN"));
+    onStop("http", () => app.close());
+    await listenOn(app, config);
+  });
+}
+
+/** All embedded OTA Connect services on one server; their paths do not collide. */
+export function createServices(ctx: Ctx, servicesToken: string): FastifyInstance {
+  const app = createOtaServer({ ctx, servicesToken });
+  return app;
+}
+
+/** @throws AppError `start.failed` when the port is taken */
+async function listenOn(app: FastifyInstance, config: Config): Promise<void> {
+  try {
+    await app.listen({ host: config.SERVICES_HOST, port: config.SERVICES_PORT });
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE")) throw cause;
+    const where = `${config.SERVICES_HOST}:${config.SERVICES_PORT}`;
+    throw new AppError("start.failed", `${where} is taken. Stop what uses it or set SERVICES_PORT to another port.`, {
+      cause,
+    });
+  }
+}
