@@ -357,6 +357,9 @@ CREATE TABLE "fleet_device" (
     "assignedFilenames" TEXT[],
     "correlationId" TEXT,
     "inFlight" BOOLEAN NOT NULL DEFAULT false,
+    "mayStillInstall" BOOLEAN NOT NULL DEFAULT false,
+    "assignedAt" TIMESTAMPTZ(3),
+    "fetchedAt" TIMESTAMPTZ(3),
     "certificateFingerprint" TEXT,
     "certificateState" TEXT,
     "certificateNotAfter" TIMESTAMPTZ(3),
@@ -489,10 +492,11 @@ CREATE TABLE "update" (
     "correlationId" TEXT NOT NULL,
     "mtuId" UUID,
     "auditSequence" BIGINT,
-    "createdBy" TEXT NOT NULL,
+    "createdBy" JSONB NOT NULL,
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "finishedAt" TIMESTAMPTZ(3),
-    "idempotencyKey" TEXT,
+    "leaseUntil" TIMESTAMPTZ(3),
+    "trouble" TEXT,
 
     CONSTRAINT "update_pkey" PRIMARY KEY ("id")
 );
@@ -767,9 +771,6 @@ CREATE INDEX "update_namespaceId_createdAt_id_idx" ON "update"("namespaceId", "c
 
 -- CreateIndex
 CREATE INDEX "update_state_idx" ON "update"("state");
-
--- CreateIndex
-CREATE UNIQUE INDEX "update_namespaceId_idempotencyKey_key" ON "update"("namespaceId", "idempotencyKey");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "update_namespaceId_correlationId_key" ON "update"("namespaceId", "correlationId");
