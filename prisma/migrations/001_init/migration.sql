@@ -425,6 +425,7 @@ CREATE TABLE "server_certificate" (
 CREATE TABLE "device_certificate" (
     "namespaceId" TEXT NOT NULL,
     "fingerprint" TEXT NOT NULL,
+    "tbsSha256" TEXT,
     "deviceUuid" UUID,
     "authorityId" UUID,
     "subjectDn" TEXT,
@@ -756,6 +757,9 @@ CREATE INDEX "device_certificate_namespaceId_createdAt_fingerprint_idx" ON "devi
 
 -- CreateIndex
 CREATE INDEX "device_certificate_namespaceId_deviceUuid_idx" ON "device_certificate"("namespaceId", "deviceUuid");
+
+-- CreateIndex
+CREATE INDEX "device_certificate_namespaceId_tbsSha256_idx" ON "device_certificate"("namespaceId", "tbsSha256");
 
 -- CreateIndex
 CREATE INDEX "refused_attempt_namespaceId_lastAt_id_idx" ON "refused_attempt"("namespaceId", "lastAt", "id");
