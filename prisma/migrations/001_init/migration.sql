@@ -241,7 +241,11 @@ CREATE TABLE "director_device" (
     "primarySerial" TEXT,
     "metadataOutdated" BOOLEAN NOT NULL DEFAULT false,
     "mayStillInstall" BOOLEAN NOT NULL DEFAULT false,
+    "withdrawnCorrelationId" TEXT,
     "lastManifestDigest" TEXT,
+    "lastManifestAt" TIMESTAMPTZ(3),
+    "targetsFetchedVersion" INTEGER,
+    "targetsFetchedAt" TIMESTAMPTZ(3),
     "registeredAt" TIMESTAMPTZ(3),
     "deletedAt" TIMESTAMPTZ(3),
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -335,6 +339,7 @@ CREATE TABLE "director_manifest" (
     "sha256" TEXT NOT NULL,
     "digest" TEXT NOT NULL,
     "bytes" BYTEA NOT NULL,
+    "evidence" BOOLEAN NOT NULL DEFAULT false,
     "receivedAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "director_manifest_pkey" PRIMARY KEY ("id")
@@ -494,6 +499,8 @@ CREATE TABLE "update" (
     "mtuId" UUID,
     "auditSequence" BIGINT,
     "createdBy" JSONB NOT NULL,
+    "cancelSequence" BIGINT,
+    "cancelledBy" JSONB,
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "finishedAt" TIMESTAMPTZ(3),
     "leaseUntil" TIMESTAMPTZ(3),
@@ -702,10 +709,16 @@ CREATE INDEX "director_processed_assignment_deviceUuid_processedAt_idx" ON "dire
 CREATE INDEX "director_processed_assignment_namespaceId_correlationId_idx" ON "director_processed_assignment"("namespaceId", "correlationId");
 
 -- CreateIndex
+CREATE INDEX "director_role_role_expiresAt_idx" ON "director_role"("role", "expiresAt");
+
+-- CreateIndex
 CREATE INDEX "director_manifest_deviceUuid_receivedAt_idx" ON "director_manifest"("deviceUuid", "receivedAt");
 
 -- CreateIndex
 CREATE INDEX "director_manifest_deviceUuid_digest_idx" ON "director_manifest"("deviceUuid", "digest");
+
+-- CreateIndex
+CREATE INDEX "director_manifest_deviceUuid_sha256_idx" ON "director_manifest"("deviceUuid", "sha256");
 
 -- CreateIndex
 CREATE INDEX "fleet_device_namespaceId_name_uuid_idx" ON "fleet_device"("namespaceId", "name", "uuid");
