@@ -24,7 +24,12 @@ export async function record(tx: Tx, ctx: Ctx, actor: Actor, entry: AuditRecord)
 
 /** Commits the intent to change what a back end owns. @returns the sequence that `settle` completes */
 export async function recordRequested(ctx: Ctx, actor: Actor, entry: AuditRecord): Promise<bigint> {
-  return ctx.db.$transaction((tx) => store.append(tx, { ctx, actor, entry, outcome: "requested", settles: null }));
+  return ctx.db.$transaction((tx) => recordRequestedIn(tx, ctx, actor, entry));
+}
+
+/** As `recordRequested`, in a transaction that also stores what is to be done. */
+export async function recordRequestedIn(tx: Tx, ctx: Ctx, actor: Actor, entry: AuditRecord): Promise<bigint> {
+  return store.append(tx, { ctx, actor, entry, outcome: "requested", settles: null });
 }
 
 /** Completes a *requested* entry, in the transaction that records what became of it. */

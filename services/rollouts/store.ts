@@ -1,0 +1,230 @@
+import type { Actor } from "#lib/authz/actor.ts";
+import { decodeCursor, encodeCursor, type Page } from "#lib/contracts/console/common.ts";
+import {
+  type ListUpdateDevices,
+  type ListUpdates,
+  UPDATE_DEVICE_STATES,
+  Update,
+  type UpdateCounts,
+  UpdateDevice,
+  UpdateDeviceState,
+  UpdateSummary,
+} from "#lib/contracts/console/updates.ts";
+import type { DbOrTx, Tx } from "#lib/db/client.ts";
+import type { Prisma } from "#lib/db/generated/client.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+
+const FIRST_DEVICES = 200;
+
+export type UpdateRow = Prisma.UpdateGetPayload<object>;
+
+export type NewDeviceRow = {
+  deviceUuid: string;
+  state: "assigned" | "skipped";
+  reasonCode: string | null;
+  reason: string | null;
+};
+
+export async function insertUpdate(
+  tx: Tx,
+  input: {
+    id: string;
+    namespaceId: string;
+    name: string;
+    targets: Prisma.InputJsonObject;
+    correlationId: string;
+    actor: Actor;
+    auditSequence: bigint;
+    at: Date;
+    devices: readonly NewDeviceRow[];
+  },
+): Promise<void> {
+  await tx.update.create({
+    data: {
+      id: input.id,
+      namespaceId: input.namespaceId,
+      name: input.name,
+      targets: input.targets,
+      state: "launching",
+      correlationId: input.correlationId,
+      auditSequence: input.auditSequence,
+      createdBy: { ...input.actor },
+      createdAt: input.at,
+    },
+    select: { id: true },
+  });
+  await tx.updateDevice.createMany({
+    data: input.devices.map((device) => ({
+      ...device,
+      updateId: input.id,
+      namespaceId: input.namespaceId,
+      confirmed: device.state === "skipped",
+      stateAt: input.at,
+    })),
+  });
+}
+
+/** @throws AppError `update.not_found`, also for an update of another namespace */
+export async function getUpdateRow(db: DbOrTx, namespaceId: string, id: string): Promise<UpdateRow> {
+  const row = await db.update.findFirst({ where: { id, namespaceId } });
+  if (row === null) throw new AppError("update.not_found", "There is no such update.", { context: { updateId: id } });
+  return row;
+}
+
+export async function getUpdateDto(db: DbOrTx, namespaceId: string, id: string): Promise<Update> {
+  const row = await getUpdateRow(db, namespaceId, id);
+  const [counts, first] = await Promise.all([
+    countDevices(db, [id]),
+    listDevices(db, namespaceId, { id, query: { limit: FIRST_DEVICES } }),
+  ]);
+  return Update.parse({ ...summary(row, counts.get(id)), devices: first.data });
+}
+
+export async function listUpdateDtos(
+  db: DbOrTx,
+  namespaceId: string,
+  query: ListUpdates,
+): Promise<Page<UpdateSummary>> {
+  const [at, afterId] = query.cursor === undefined ? [null, null] : decodeCursor(query.cursor, 2);
+  const filter: Prisma.UpdateWhereInput = {
+    namespaceId,
+    ...(query.state === undefined ? {} : { state: query.state }),
+    ...(query.q === undefined ? {} : { name: { contains: query.q, mode: "insensitive" } }),
+  };
+  const createdAt = cursorTime(at);
+  const rows = await db.update.findMany({
+    where: {
+      AND: [
+        filter,
+        createdAt === null || afterId === null || afterId === undefined
+          ? {}
+          : { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: afterId } }] },
+      ],
+    },
+    orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+    take: query.limit + 1,
+  });
+  const page = rows.slice(0, query.limit);
+  const counts = await countDevices(
+    db,
+    page.map((row) => row.id),
+  );
+  const last = page.at(-1);
+  return {
+    data: page.map((row) => UpdateSummary.parse(summary(row, counts.get(row.id)))),
+    nextCursor:
+      rows.length > query.limit && last !== undefined ? encodeCursor([last.createdAt.toISOString(), last.id]) : null,
+    total: await db.update.count({ where: filter }),
+    totalIsExact: true,
+  };
+}
+
+export async function listDevices(
+  db: DbOrTx,
+  namespaceId: string,
+  of: { id: string; query: Pick<ListUpdateDevices, "limit" | "cursor" | "state" | "q"> },
+): Promise<Page<UpdateDevice>> {
+  const { query } = of;
+  const [after] = query.cursor === undefined ? [null] : decodeCursor(query.cursor, 1);
+  const filter: Prisma.UpdateDeviceWhereInput = {
+    updateId: of.id,
+    namespaceId,
+    ...(query.state === undefined ? {} : { state: query.state }),
+  };
+  const rows = await db.updateDevice.findMany({
+    where: { ...filter, ...(after === null || after === undefined ? {} : { deviceUuid: { gt: after } }) },
+    orderBy: { deviceUuid: "asc" },
+    take: query.limit + 1,
+  });
+  const page = rows.slice(0, query.limit);
+  const names = await namesOf(
+    db,
+    namespaceId,
+    page.map((row) => row.deviceUuid),
+  );
+  const last = page.at(-1);
+  return {
+    data: page.map((row) => deviceDto(row, names.get(row.deviceUuid) ?? null)),
+    nextCursor: rows.length > query.limit && last !== undefined ? encodeCursor([last.deviceUuid]) : null,
+    total: await db.updateDevice.count({ where: filter }),
+    totalIsExact: true,
+  };
+}
+
+export async function countDevices(db: DbOrTx, updateIds: readonly string[]): Promise<Map<string, UpdateCounts>> {
+  const groups = await db.updateDevice.groupBy({
+    by: ["updateId", "state"],
+    where: { updateId: { in: [...updateIds] } },
+    _count: { _all: true },
+  });
+  const counts = new Map(updateIds.map((id) => [id, emptyCounts()]));
+  for (const group of groups) {
+    const of = counts.get(group.updateId);
+    if (of === undefined) continue;
+    of[UpdateDeviceState.parse(group.state)] = group._count._all;
+    of.total += group._count._all;
+  }
+  return counts;
+}
+
+async function namesOf(db: DbOrTx, namespaceId: string, uuids: readonly string[]): Promise<Map<string, string>> {
+  const rows = await db.fleetDevice.findMany({
+    where: { namespaceId, uuid: { in: [...uuids] } },
+    select: { uuid: true, name: true },
+  });
+  return new Map(rows.map((row) => [row.uuid, row.name]));
+}
+
+function emptyCounts(): UpdateCounts {
+  return {
+    total: 0,
+    ...(Object.fromEntries(UPDATE_DEVICE_STATES.map((state) => [state, 0])) as Record<UpdateDeviceState, number>),
+  }; // every key is listed
+}
+
+function summary(row: UpdateRow, counts: UpdateCounts | undefined): unknown {
+  return {
+    id: row.id,
+    name: row.name,
+    state: row.state,
+    targets: row.targets,
+    correlationId: row.correlationId,
+    createdAt: row.createdAt.toISOString(),
+    createdBy: actorName(row.createdBy),
+    finishedAt: row.finishedAt?.toISOString() ?? null,
+    counts: counts ?? emptyCounts(),
+  };
+}
+
+function actorName(value: Prisma.JsonValue): string {
+  return typeof value === "object" && value !== null && "name" in value ? String(value.name) : "unknown";
+}
+
+function deviceDto(row: Prisma.UpdateDeviceGetPayload<object>, name: string | null): UpdateDevice {
+  const evidence =
+    typeof row.evidence === "object" && row.evidence !== null && !Array.isArray(row.evidence) ? row.evidence : null;
+  return UpdateDevice.parse({
+    uuid: row.deviceUuid,
+    name,
+    state: row.state,
+    reason: row.reason,
+    reasonCode: row.reasonCode,
+    stateAt: row.stateAt.toISOString(),
+    ...(evidence === null
+      ? {}
+      : {
+          evidence: {
+            ...evidence,
+            manifestUrl: `/api/v1/devices/${row.deviceUuid}/manifests/${String(evidence.manifestSha256)}`,
+          },
+        }),
+  });
+}
+
+function cursorTime(text: string | null | undefined): Date | null {
+  if (text === null || text === undefined) return null;
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime()))
+    throw new AppError("request.invalid", "cursor is not one this list gave out. Start again without it.");
+  return time;
+}
