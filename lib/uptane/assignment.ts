@@ -24,10 +24,11 @@ export type MatchedTarget = {
 };
 
 /**
- * The director's half of the rules: every ECU it names is ours, with that very hardware id, once, and a file that is
- * installed already has not changed under its name. A device that finds otherwise stops without any report.
+ * The director's half of the rules: every ECU it names is ours, with that very hardware id, and a file that is
+ * installed already has not changed under its name. A device that finds otherwise stops without any report. That no ECU is
+ * named twice was proven by `verifyDirectorTargets`.
  *
- * @throws AppError `uptane.unknown_ecu` | `uptane.hardware_mismatch` | `uptane.repeated_ecu` | `uptane.target_mismatch`
+ * @throws AppError `uptane.unknown_ecu` | `uptane.hardware_mismatch` | `uptane.target_mismatch`
  * @see contracts/uptane-metadata.md section 8, rules 2 and 7
  */
 export function assignTargets(
@@ -35,14 +36,11 @@ export function assignTargets(
   ecus: readonly VehicleEcu[],
 ): readonly AssignedTarget[] {
   const bySerial = new Map(ecus.map((ecu) => [ecu.serial, ecu]));
-  const taken = new Set<string>();
   const assigned: AssignedTarget[] = [];
   for (const target of director.signed.targets.values()) {
     const named = target.ecuIdentifiers ?? new Map<string, string>();
     for (const [serial, hardwareId] of named) {
       assertOurs(bySerial.get(serial), { serial, hardwareId, target });
-      if (taken.has(serial)) throw refusal("uptane.repeated_ecu", "An ECU is listed for two targets.", serial);
-      taken.add(serial);
     }
     assigned.push({ target, serials: [...named.keys()] });
   }
@@ -135,10 +133,6 @@ function mismatch(message: string, target: Target): AppError {
   return new AppError("uptane.target_mismatch", message, { context: { filename: target.filename } });
 }
 
-function refusal(
-  code: "uptane.unknown_ecu" | "uptane.hardware_mismatch" | "uptane.repeated_ecu",
-  message: string,
-  serial: string,
-): AppError {
+function refusal(code: "uptane.unknown_ecu" | "uptane.hardware_mismatch", message: string, serial: string): AppError {
   return new AppError(code, message, { context: { serial } });
 }

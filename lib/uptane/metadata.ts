@@ -1,7 +1,7 @@
 import { AppError } from "#lib/errors/app-error.ts";
 import { assertAsciiName } from "#lib/uptane/canonical.ts";
 import { formatExpires } from "#lib/uptane/expiry.ts";
-import type { JsonObject } from "#lib/uptane/json.ts";
+import type { Json, JsonObject } from "#lib/uptane/json.ts";
 import { serverKeyId, type TufKey } from "#lib/uptane/keys.ts";
 import type { RoleName, TargetFormat } from "#lib/uptane/roles.ts";
 import type { SignedDocument } from "#lib/uptane/signatures.ts";
@@ -69,6 +69,8 @@ export type DirectorTargetInput = {
   readonly sha256: string;
   readonly length: number;
   readonly uri?: string | null;
+  /** What the caller of a multi-target update wants its devices to know; free, but with a canonical form. */
+  readonly userDefinedCustom?: Json;
   readonly ecus: readonly { readonly serial: string; readonly hardwareId: string }[];
 };
 
@@ -170,7 +172,7 @@ function directorCustom(target: DirectorTargetInput, serials: Set<string>): Json
     serials.add(serial);
     ecuIdentifiers[serial] = { hardwareId };
   }
-  return { ecuIdentifiers, uri: target.uri ?? null, userDefinedCustom: null };
+  return { ecuIdentifiers, uri: target.uri ?? null, userDefinedCustom: target.userDefinedCustom ?? null };
 }
 
 function metaEntry({ checksum, length, version }: MetaInput): JsonObject {
