@@ -5,6 +5,7 @@ import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink } from "
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { bareEnvironment } from "#lib/config/environment.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 
 /** PostgreSQL's programs and the user they run as. */
@@ -52,7 +53,7 @@ export function spawnPostgres(
   return spawn(path.join(programs.binDir, program.name), [...program.args], {
     ...programs.runAs,
     cwd: program.cwd,
-    env: { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
+    env: bareEnvironment({ PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" }),
     // Out of the terminal's process group: Ctrl-C reaches the supervisor, which stops the database last.
     detached: true,
     stdio,
@@ -97,7 +98,12 @@ function canRun({ binDir, runAs }: PostgresPrograms): Promise<boolean> {
   const script = '"$0" --version >/dev/null 2>&1 && test -r "$1"';
   return new Promise((resolve) => {
     const args = ["-c", script, path.join(binDir, "postgres"), shared];
-    const probe = spawn("/bin/sh", args, { ...runAs, cwd: "/", env: { PATH: "/usr/bin:/bin" }, stdio: "ignore" });
+    const probe = spawn("/bin/sh", args, {
+      ...runAs,
+      cwd: "/",
+      env: bareEnvironment({ PATH: "/usr/bin:/bin" }),
+      stdio: "ignore",
+    });
     probe.once("error", () => resolve(false));
     probe.once("exit", (code) => resolve(code === 0));
   });
