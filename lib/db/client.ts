@@ -10,6 +10,8 @@ export type DbOrTx = Db | Tx;
 export function createDb(databaseUrl: string, options: { poolSize?: number } = {}): Db {
   const adapter = new PrismaPg({
     connectionString: databaseUrl,
+    // NOTE: the adapter writes times as UTC without saying so; a server in another zone would read them as its own.
+    options: "-c TimeZone=UTC",
     max: options.poolSize ?? 10,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 60_000,

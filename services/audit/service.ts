@@ -1,11 +1,14 @@
 import type { Actor } from "#lib/authz/actor.ts";
-import { requirePermission } from "#lib/authz/actor.ts";
-import type { AuditAction, AuditEntry, AuditTargetKind, ListAudit } from "#lib/contracts/console/audit.ts";
+import { requirePermission, SYSTEM } from "#lib/authz/actor.ts";
+import { AuditAction, type AuditEntry, AuditTargetKind, type ListAudit } from "#lib/contracts/console/audit.ts";
 import type { Page } from "#lib/contracts/console/common.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import { CHAIN_START, entryHash } from "./chain.ts";
 import * as store from "./store.ts";
+
+const SETTLE_AT_ONCE = 100;
+const EVENTS_KEPT_MS = 60 * 60_000;
 
 /** What is safe to keep for ever and to show to support: names, states, ids. Never a secret. */
 export type AuditFacts = { readonly [key: string]: string | number | boolean | null | readonly string[] };
@@ -51,6 +54,25 @@ export async function settle(
 export async function listAudit(ctx: Ctx, actor: Actor, query: ListAudit): Promise<Page<AuditEntry>> {
   requirePermission(actor, "audit.read");
   return store.listEntries(ctx.db, ctx.namespaceId, query);
+}
+
+/** For the worker: says *unknown* of what a crash left requested, so that no entry stays open for ever. */
+export async function settleUnknown(ctx: Ctx): Promise<void> {
+  for (const open of await store.findAbandoned(ctx.db, ctx.clock(), SETTLE_AT_ONCE)) {
+    const entry = {
+      action: AuditAction.parse(open.action),
+      target: { kind: AuditTargetKind.parse(open.targetKind), id: open.targetId, name: open.targetName },
+    };
+    const own = { ...ctx, namespaceId: open.namespaceId };
+    await ctx.db.$transaction((tx) =>
+      settle(tx, own, { actor: SYSTEM, requested: open.sequence, outcome: "unknown", entry }),
+    );
+  }
+}
+
+/** For the worker: forgets page events older than an hour. */
+export async function pruneEvents(ctx: Ctx): Promise<void> {
+  await store.deleteEventsBefore(ctx.db, new Date(ctx.clock().getTime() - EVENTS_KEPT_MS));
 }
 
 export type ChainVerdict =

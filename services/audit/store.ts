@@ -9,6 +9,8 @@ import { CHAIN_START, type ChainedEntry, entryHash } from "./chain.ts";
 import type { AuditFacts, AuditRecord } from "./service.ts";
 
 const CHAIN_BATCH = 1_000;
+const ABANDONED_AFTER_MS = 10 * 60_000;
+const ABANDONED_UPLOAD_AFTER_MS = 2 * 60 * 60_000;
 
 export async function append(
   tx: Tx,
@@ -90,6 +92,33 @@ export async function readChain(db: DbOrTx, namespaceId: string, from: bigint) {
     orderBy: { sequence: "asc" },
     take: CHAIN_BATCH,
   });
+}
+
+export type OpenEntry = {
+  namespaceId: string;
+  sequence: bigint;
+  action: string;
+  targetKind: string;
+  targetId: string;
+  targetName: string | null;
+};
+
+/** *Requested* entries that nothing completed. Updates complete their own, however long they take. */
+export async function findAbandoned(db: DbOrTx, now: Date, take: number): Promise<OpenEntry[]> {
+  const ordinary = new Date(now.getTime() - ABANDONED_AFTER_MS);
+  const upload = new Date(now.getTime() - ABANDONED_UPLOAD_AFTER_MS);
+  return db.$queryRaw<OpenEntry[]>`
+    SELECT e."namespaceId", e.sequence, e.action, e."targetKind", e."targetId", e."targetName" FROM audit_entry e
+    WHERE e.outcome = 'requested' AND e.at < CASE WHEN e.action = 'image.upload' THEN ${upload}::timestamptz ELSE ${ordinary}::timestamptz END
+      AND e.action NOT IN ('update.launch', 'update.cancel')
+      AND NOT EXISTS (SELECT 1 FROM audit_entry s WHERE s."namespaceId" = e."namespaceId" AND s.settles = e.sequence)
+    ORDER BY e.at LIMIT ${take}`;
+}
+
+/** Events older than what a lost page may replay. @returns how many went */
+export async function deleteEventsBefore(db: DbOrTx, before: Date): Promise<number> {
+  const { count } = await db.consoleEvent.deleteMany({ where: { at: { lt: before } } });
+  return count;
 }
 
 function toDto(row: Prisma.AuditEntryGetPayload<object>): AuditEntry {

@@ -484,6 +484,8 @@ CREATE TABLE "simulated_device" (
     "sealedBundle" BYTEA NOT NULL,
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "stoppedAt" TIMESTAMPTZ(3),
+    "runner" TEXT,
+    "leaseUntil" TIMESTAMPTZ(3),
 
     CONSTRAINT "simulated_device_pkey" PRIMARY KEY ("deviceUuid")
 );
@@ -649,6 +651,12 @@ CREATE INDEX "audit_entry_namespaceId_targetKind_targetId_sequence_idx" ON "audi
 CREATE INDEX "audit_entry_namespaceId_action_sequence_idx" ON "audit_entry"("namespaceId", "action", "sequence");
 
 -- CreateIndex
+CREATE INDEX "audit_entry_namespaceId_settles_idx" ON "audit_entry"("namespaceId", "settles");
+
+-- CreateIndex
+CREATE INDEX "audit_entry_outcome_at_idx" ON "audit_entry"("outcome", "at");
+
+-- CreateIndex
 CREATE UNIQUE INDEX "audit_entry_namespaceId_sequence_key" ON "audit_entry"("namespaceId", "sequence");
 
 -- CreateIndex
@@ -781,7 +789,7 @@ CREATE INDEX "refused_attempt_namespaceId_lastAt_id_idx" ON "refused_attempt"("n
 CREATE UNIQUE INDEX "refused_attempt_namespaceId_fingerprint_code_key" ON "refused_attempt"("namespaceId", "fingerprint", "code");
 
 -- CreateIndex
-CREATE INDEX "simulated_device_namespaceId_idx" ON "simulated_device"("namespaceId");
+CREATE INDEX "simulated_device_namespaceId_createdAt_deviceUuid_idx" ON "simulated_device"("namespaceId", "createdAt", "deviceUuid");
 
 -- CreateIndex
 CREATE INDEX "update_namespaceId_createdAt_id_idx" ON "update"("namespaceId", "createdAt", "id");

@@ -1,0 +1,17 @@
+import { createBackends } from "#lib/backends/backends.ts";
+import { runProcess } from "#lib/process.ts";
+import { startJobs } from "./jobs.ts";
+import { startSimulations } from "./simulations.ts";
+import { startUpdateLoop } from "./updates.ts";
+
+await runProcess("worker", async ({ config, secrets, databaseUrl, ctx, log, onStop }) => {
+  const worker = { ...ctx, backends: createBackends(config, secrets) };
+  const jobs = await startJobs(worker, databaseUrl);
+  onStop("jobs", () => jobs.stop());
+  const updates = startUpdateLoop(worker);
+  onStop("updates", () => updates.stop());
+  if (config.SIMULATED_DEVICES === "on") {
+    const simulations = await startSimulations(worker, { databaseUrl, log });
+    onStop("simulated devices", () => simulations.stop());
+  }
+});
