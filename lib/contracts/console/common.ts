@@ -35,7 +35,7 @@ export const EcuSerial = z.string().min(1).max(64);
 
 export const ListQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(1_000).optional(),
+  cursor: z.string().max(2_000).optional(),
   q: z.string().max(200).optional(),
 });
 
