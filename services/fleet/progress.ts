@@ -1,26 +1,17 @@
 import type { DeviceStatus } from "#lib/contracts/console/devices.ts";
+import type { ProgressKind } from "#lib/domain/update-progress.ts";
 
 /** One step of a device, as the director (its own decisions and signed manifests) or the registry (events) learnt it. */
 export type DeviceProgress = {
   deviceUuid: string;
   /** Our clock, not the device's. */
   at: Date;
-  kind:
-    | "assigned"
-    | "seen_assignment"
-    | "downloading"
-    | "installing"
-    | "rebooting"
-    | "updated"
-    | "failed"
-    | "cancelled"
-    | "may_still_install"
-    /** A manifest came that concludes nothing. */
-    | "idle";
+  /** `idle`: a manifest came that concludes nothing. */
+  kind: ProgressKind;
   correlationId: string | null;
   code?: string;
   text?: string;
-  filenames?: string[];
+  filenames?: readonly string[];
 };
 
 /** The columns of a fleet row that progress moves. */

@@ -1,20 +1,24 @@
+import { type Actor, requirePermission } from "#lib/authz/actor.ts";
+import type { BackendCtx } from "#lib/backends/backends.ts";
 import type { CertificateState } from "#lib/contracts/console/certificates.ts";
-import type { Activity } from "#lib/contracts/console/devices.ts";
-import type { Db, Tx } from "#lib/db/client.ts";
+import type { Page } from "#lib/contracts/console/common.ts";
+import type { Activity, Device, DeviceFacets, ListDevices } from "#lib/contracts/console/devices.ts";
+import type { Ctx } from "#lib/ctx.ts";
+import type { Db, DbOrTx, Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
+import type { DeviceFacts } from "#lib/domain/eligibility.ts";
 import { storableText } from "#lib/domain/storable-text.ts";
+import { toDevice, toEcus } from "./dto.ts";
+import { ecuColumns, type FleetEcu } from "./ecus.ts";
 import { advance, type DeviceProgress, storyOf } from "./progress.ts";
+import { renameAtRegistry } from "./rename.ts";
+import * as reads from "./store-read.ts";
 import * as store from "./store-write.ts";
 
+export type { FleetEcu } from "./ecus.ts";
 export type { DeviceProgress } from "./progress.ts";
-
-export type FleetEcu = {
-  serial: string;
-  hardwareId: string;
-  primary: boolean;
-  installed: { filename: string; sha256: string; length: number } | null;
-  assigned: { filename: string; sha256: string } | null;
-};
+export { findDeviceNames } from "./store-names.ts";
+export type { FleetCounts } from "./store-read.ts";
 
 /** Makes the device's row, or renames it. `simulated` absent leaves the mark as it is. */
 export async function upsertDevice(
@@ -155,6 +159,96 @@ export async function recordContact(tx: Tx, namespaceId: string, uuid: string, a
   await recordActivity(tx, namespaceId, { deviceUuid: uuid, at, kind: "connection", text: "First contact." });
 }
 
+/**
+ * A page of the fleet under a filter. Nothing is lost or doubled by what changes meanwhile, except a row whose sort value
+ * itself moves.
+ *
+ * @throws AppError `auth.forbidden` | `request.invalid` (a cursor that is not of this list and sort)
+ */
+export async function listDevices(ctx: Ctx, actor: Actor, query: ListDevices): Promise<Page<Device>> {
+  requirePermission(actor, "device.read");
+  const now = ctx.clock();
+  const [{ rows, nextCursor }, counted] = await Promise.all([
+    reads.listDeviceRows(ctx.db, ctx.namespaceId, { query, now }),
+    reads.countDevices(ctx.db, ctx.namespaceId, { query, now }),
+  ]);
+  return { data: rows.map((row) => toDevice(row, now)), nextCursor, ...counted };
+}
+
+/** @throws AppError `auth.forbidden` | `device.not_found`, also for a device of another namespace */
+export async function getDevice(ctx: Ctx, actor: Actor, uuid: string): Promise<Device> {
+  requirePermission(actor, "device.read");
+  const row = await reads.getDeviceRow(ctx.db, ctx.namespaceId, uuid);
+  return toDevice(row, ctx.clock());
+}
+
+/** How many devices each choice of a facet would show. @throws AppError `auth.forbidden` */
+export async function getFacets(ctx: Ctx, actor: Actor, query: ListDevices): Promise<DeviceFacets> {
+  requirePermission(actor, "device.read");
+  return reads.countFacets(ctx.db, ctx.namespaceId, { query, now: ctx.clock() });
+}
+
+/** The device's story, newest first. @throws AppError `auth.forbidden` | `device.not_found` | `request.invalid` */
+export async function listActivity(
+  ctx: Ctx,
+  actor: Actor,
+  of: { uuid: string; query: { limit: number; cursor?: string | undefined; q?: string | undefined } },
+): Promise<Page<Activity>> {
+  requirePermission(actor, "device.read");
+  await reads.getDeviceRow(ctx.db, ctx.namespaceId, of.uuid);
+  return reads.listActivityPage(ctx.db, { namespaceId: ctx.namespaceId, deviceUuid: of.uuid }, of.query);
+}
+
+/** The fleet in numbers, for the overview. `total` is the sum of `byStatus`. @throws AppError `auth.forbidden` */
+export async function countFleet(ctx: Ctx, actor: Actor): Promise<reads.FleetCounts> {
+  requirePermission(actor, "device.read");
+  return reads.countFleetRows(ctx.db, ctx.namespaceId, ctx.clock());
+}
+
+/**
+ * Renames the device in its registry, embedded or not: audited as requested, then called, then settled.
+ *
+ * @throws AppError `auth.forbidden` | `device.not_found` | `device.conflict` (the name is taken) | backend errors
+ */
+export async function renameDevice(
+  ctx: BackendCtx,
+  actor: Actor,
+  rename: { uuid: string; name: string },
+): Promise<Device> {
+  requirePermission(actor, "device.rename");
+  const row = await reads.getDeviceRow(ctx.db, ctx.namespaceId, rename.uuid);
+  if (row.name !== rename.name) await renameAtRegistry(ctx, actor, { ...rename, before: row.name });
+  return toDevice(await reads.getDeviceRow(ctx.db, ctx.namespaceId, rename.uuid), ctx.clock());
+}
+
+/** What `lib/domain/eligibility` judges by, for many devices in one query; a device the fleet does not know is absent. */
+export async function listEligibilityFacts(
+  db: DbOrTx,
+  namespaceId: string,
+  uuids: readonly string[],
+): Promise<Map<string, DeviceFacts & { name: string }>> {
+  const rows = await reads.readEligibility(db, namespaceId, uuids);
+  return new Map(
+    rows.map(({ uuid, name, certificateState, ecus }) => [uuid, { name, certificateState, ecus: toEcus(ecus) }]),
+  );
+}
+
+/** On how many devices an image is assigned: an image in use is not deleted. */
+export async function countAssigned(db: DbOrTx, namespaceId: string, filename: string): Promise<number> {
+  const [uses] = await reads.countUses(db, namespaceId, [filename]);
+  return uses?.assignedTo ?? 0;
+}
+
+/** For each file name: how many devices report it installed, and to how many it is assigned. */
+export async function countImageUses(
+  db: DbOrTx,
+  namespaceId: string,
+  filenames: readonly string[],
+): Promise<Map<string, { installedOn: number; assignedTo: number }>> {
+  const rows = await reads.countUses(db, namespaceId, filenames);
+  return new Map(rows.map(({ filename, ...uses }) => [filename, uses]));
+}
+
 async function announce(tx: Tx, namespaceId: string, uuids: readonly string[]): Promise<void> {
   if (uuids.length === 0) return;
   const [first = ""] = uuids;
@@ -187,29 +281,4 @@ function toStoryLine(step: DeviceProgress): store.ActivityRow[] {
 function storableDetail(detail: Readonly<Record<string, unknown>> | undefined): unknown {
   if (detail === undefined) return null;
   return JSON.parse(JSON.stringify(detail), (_key, value) => (typeof value === "string" ? storableText(value) : value));
-}
-
-function ecuColumns(uuid: string, given: readonly FleetEcu[]): store.EcuColumns {
-  const ecus = given.map((ecu) => ({
-    serial: storableText(ecu.serial),
-    hardwareId: storableText(ecu.hardwareId),
-    primary: ecu.primary,
-    installed: ecu.installed === null ? null : { ...ecu.installed, filename: storableText(ecu.installed.filename) },
-    assigned: ecu.assigned === null ? null : { ...ecu.assigned, filename: storableText(ecu.assigned.filename) },
-  }));
-  const primary = ecus.find((ecu) => ecu.primary);
-  const primaryFirst = [...ecus].sort((a, b) => Number(b.primary) - Number(a.primary));
-  return {
-    uuid,
-    ecus,
-    hardwareIds: distinct(primaryFirst.map((ecu) => ecu.hardwareId)),
-    primaryHardwareId: primary?.hardwareId ?? null,
-    installedFilenames: distinct(primaryFirst.flatMap((ecu) => ecu.installed?.filename ?? [])),
-    primaryImage: primary?.installed?.filename ?? null,
-    assignedFilenames: distinct(primaryFirst.flatMap((ecu) => ecu.assigned?.filename ?? [])),
-  };
-}
-
-function distinct(values: readonly string[]): string[] {
-  return [...new Set(values)];
 }

@@ -19,6 +19,11 @@ export async function upsertRow(
       simulated = coalesce(${device.simulated}::boolean, fleet_device.simulated)`;
 }
 
+/** An external registry does not write here; for the embedded one this repeats what it has done. */
+export async function updateName(tx: Tx, namespaceId: string, rename: { uuid: string; name: string }): Promise<void> {
+  await tx.fleetDevice.updateMany({ where: { namespaceId, uuid: rename.uuid }, data: { name: rename.name } });
+}
+
 export async function deleteRow(tx: Tx, namespaceId: string, uuid: string): Promise<boolean> {
   const { count } = await tx.fleetDevice.deleteMany({ where: { namespaceId, uuid } });
   await tx.fleetActivity.deleteMany({ where: { namespaceId, deviceUuid: uuid } });

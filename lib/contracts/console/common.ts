@@ -38,6 +38,7 @@ export const ListQuery = z.strictObject({
   cursor: z.string().max(2_000).optional(),
   q: z.string().max(200).optional(),
 });
+export type ListQuery = z.infer<typeof ListQuery>;
 
 export type Page<T> = { data: T[]; nextCursor: string | null; total: number; totalIsExact: boolean };
 

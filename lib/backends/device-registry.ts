@@ -1,0 +1,97 @@
+import { z } from "zod";
+import { NetworkInfo } from "#lib/contracts/ota/device-registry.ts";
+import { AppError, isAppError } from "#lib/errors/app-error.ts";
+import { type BackendCall, type BackendClient, parseReply } from "./http.ts";
+
+export type RegistryBackend = {
+  /**
+   * Makes the device, or finds it made already. With credentials it may be called again.
+   *
+   * @throws AppError `device.conflict` when name or id belong to another device
+   */
+  createDevice(
+    call: BackendCall,
+    device: { uuid: string; deviceName: string; deviceId: string; credentials?: string },
+  ): Promise<void>;
+  /** @throws AppError `device.not_found` | `device.conflict` */
+  renameDevice(call: BackendCall, device: { uuid: string; name: string }): Promise<void>;
+  /** Deleting what is gone is done. */
+  deleteDevice(call: BackendCall, uuid: string): Promise<void>;
+  /** Any JSON; `{}` when the device sent none. @throws AppError `device.not_found` */
+  getSystemInfo(call: BackendCall, uuid: string): Promise<unknown>;
+  /** null when the device sent none. @throws AppError `device.not_found` */
+  getNetwork(call: BackendCall, uuid: string): Promise<{ hostname: string; localIpv4: string; mac: string } | null>;
+  /** @throws AppError `device.not_found` */
+  listPackages(
+    call: BackendCall,
+    of: { uuid: string; offset?: number; limit?: number },
+  ): Promise<{ packages: { name: string; version: string }[]; total: number }>;
+};
+
+const Packages = z.object({
+  values: z.array(z.object({ packageId: z.object({ name: z.string(), version: z.string() }) })),
+  total: z.number().int(),
+});
+
+export function createRegistryBackend(client: BackendClient): RegistryBackend {
+  const device = (uuid: string) => `/api/v1/devices/${encodeURIComponent(uuid)}`;
+  const get = <T extends z.ZodType>(call: BackendCall, path: string, schema: T): Promise<z.infer<T>> =>
+    client.send(call, { method: "GET", path }).then((reply) => parseReply(client, reply, schema), asDeviceError);
+  return {
+    async createDevice(call, given) {
+      const body = { ...given, deviceType: "Other" };
+      const method = given.credentials === undefined ? "POST" : "PUT";
+      const made = await client
+        .send(call, { method, path: "/api/v1/devices", json: body, accept: [409] })
+        .catch(asDeviceError);
+      if (made.status !== 409) {
+        const uuid = parseReply(client, made, z.string());
+        if (uuid !== given.uuid) throw taken(given);
+        return;
+      }
+      const known = await get(call, device(given.uuid), z.object({ deviceId: z.string() })).catch((error) => {
+        if (isAppError(error, "device.not_found")) throw taken(given);
+        throw error;
+      });
+      if (known.deviceId !== given.deviceId) throw taken(given);
+    },
+    async renameDevice(call, { uuid, name }) {
+      await client.send(call, { method: "PATCH", path: device(uuid), json: { deviceName: name } }).catch(asDeviceError);
+    },
+    async deleteDevice(call, uuid) {
+      await client.send(call, { method: "DELETE", path: device(uuid), accept: [404] });
+    },
+    getSystemInfo: (call, uuid) => get(call, `${device(uuid)}/system_info`, z.unknown()),
+    async getNetwork(call, uuid) {
+      const found = await get(call, `${device(uuid)}/system_info/network`, ReportedNetwork);
+      const network = { hostname: found.hostname ?? "", localIpv4: found.local_ipv4 ?? "", mac: found.mac ?? "" };
+      return Object.values(network).every((value) => value === "") ? null : network;
+    },
+    async listPackages(call, { uuid, offset = 0, limit = 1_000 }) {
+      const page = await get(call, `${device(uuid)}/packages?offset=${offset}&limit=${limit}`, Packages);
+      return { packages: page.values.map(({ packageId }) => packageId), total: page.total };
+    },
+  };
+}
+
+/** [A] says empty strings for what is unknown, [B] null. */
+const ReportedNetwork = z.object({
+  local_ipv4: NetworkInfo.shape.local_ipv4.nullish(),
+  mac: NetworkInfo.shape.mac.nullish(),
+  hostname: NetworkInfo.shape.hostname.nullish(),
+});
+
+function taken(device: { deviceName: string; deviceId: string }): AppError {
+  return new AppError(
+    "device.conflict",
+    `Another device has the name ${device.deviceName} or the device id ${device.deviceId}. Choose another.`,
+  );
+}
+
+function asDeviceError(error: unknown): never {
+  if (isAppError(error, "backend.refused") && error.context.status === 404)
+    throw new AppError("device.not_found", "The device registry does not know this device.", { cause: error });
+  if (isAppError(error, "backend.refused") && error.context.status === 409)
+    throw new AppError("device.conflict", "Another device has this name. Choose another.", { cause: error });
+  throw error;
+}

@@ -1,0 +1,156 @@
+import { z } from "zod";
+import type { DirectorDeviceState, QueueItem } from "#lib/contracts/ota/director.ts";
+import type { UpdatePlan } from "#lib/domain/eligibility.ts";
+import { AppError, isAppError } from "#lib/errors/app-error.ts";
+import { type BackendCall, type BackendClient, parseReply, refusal } from "./http.ts";
+
+export type AssignmentRefusal = { code: string; description: string };
+/** By device, then by ECU. */
+export type AssignmentAnswer = {
+  affected: string[];
+  notAffected: Record<string, Record<string, AssignmentRefusal>>;
+};
+
+export type DirectorBackend = {
+  /** @returns the id of the multi-target update. @throws AppError `update.invalid` when the director refuses the targets */
+  createMtu(call: BackendCall, plan: UpdatePlan): Promise<string>;
+  /** Both reply forms are understood; each affected device is listed once. */
+  assign(
+    call: BackendCall,
+    assignment: { correlationId: string; devices: readonly string[]; mtuId: string },
+  ): Promise<AssignmentAnswer>;
+  /** Takes assignments back, fetched ones too. @returns the devices that held one, each once */
+  cancel(call: BackendCall, deviceUuids: readonly string[]): Promise<string[]>;
+  listAssignments(call: BackendCall, deviceUuid: string): Promise<QueueItem[]>;
+  /** The manifest's bytes as the device sent them. @throws AppError `device.not_found` when there is no such manifest */
+  getManifest(call: BackendCall, of: { deviceUuid: string; sha256: string }): Promise<Buffer>;
+  /** null from a director that has no such reading (an external one). */
+  getState(call: BackendCall, deviceUuid: string): Promise<DirectorDeviceState | null>;
+};
+
+const Refusal = z.object({ code: z.string(), description: z.string() });
+const Answer = z.union([
+  z.object({
+    affected: z.array(z.string()),
+    notAffected: z.record(z.string(), z.record(z.string(), Refusal)).default({}),
+  }),
+  z.array(z.string()).transform((affected) => ({ affected, notAffected: {} })),
+]);
+
+const Queue = z.array(
+  z.object({
+    correlationId: z.string(),
+    inFlight: z.boolean(),
+    targets: z.record(
+      z.string(),
+      z.object({
+        image: z.object({
+          filepath: z.string(),
+          fileinfo: z.object({ hashes: z.object({ sha256: z.string() }), length: z.number() }),
+        }),
+        uri: z
+          .string()
+          .nullish()
+          .transform((uri) => uri ?? null),
+        createdAt: z.string().default(""),
+      }),
+    ),
+  }),
+);
+
+const EcuImage = z.object({ filename: z.string(), sha256: z.string() });
+const State = z.object({
+  registeredAt: z.string().nullable(),
+  targetsVersion: z.number().int().nullable(),
+  targetsExpiresAt: z.string().nullable(),
+  fetchedAt: z.string().nullable(),
+  mayStillInstall: z.boolean(),
+  ecus: z.array(
+    z.object({
+      serial: z.string(),
+      hardwareId: z.string(),
+      primary: z.boolean(),
+      keyType: z.string(),
+      installed: EcuImage.extend({ length: z.number(), reportedAt: z.string().nullable() }).nullable(),
+      assigned: EcuImage.extend({ correlationId: z.string(), inFlight: z.boolean() }).nullable(),
+    }),
+  ),
+});
+
+export function createDirectorBackend(client: BackendClient): DirectorBackend {
+  const extension = (uuid: string) => `/api/v1/admin/devices/${encodeURIComponent(uuid)}/gatehouse`;
+  return {
+    async createMtu(call, plan) {
+      const json = { targets: mapValues(plan, ({ from, to }) => ({ from: from && toTarget(from), to: toTarget(to) })) };
+      const reply = await client
+        .send(call, { method: "POST", path: "/api/v1/multi_target_updates", json })
+        .catch(asInvalid);
+      return parseReply(client, reply, z.guid());
+    },
+    async assign(call, assignment) {
+      const request = { method: "POST", path: "/api/v1/assignments", json: assignment, accept: [400] } as const;
+      const reply = await client.send(call, request);
+      // "Nothing affected, and why" is a 400 too, with a body that is no error.
+      const answer = reply.status === 400 ? Answer.safeParse(tryParse(reply.body)) : null;
+      if (answer !== null && !answer.success) asInvalid(refusal(client.name, reply));
+      const { affected, notAffected } = answer?.data ?? parseReply(client, reply, Answer);
+      return { affected: [...new Set(affected)], notAffected };
+    },
+    async cancel(call, deviceUuids) {
+      if (deviceUuids.length === 0) return [];
+      const headers = { "x-trx-force": "true" };
+      const reply = await client.send(call, {
+        method: "PATCH",
+        path: "/api/v1/assignments",
+        json: deviceUuids,
+        headers,
+      });
+      return [...new Set(parseReply(client, reply, z.array(z.string())))];
+    },
+    async listAssignments(call, deviceUuid) {
+      const path = `/api/v1/assignments/${encodeURIComponent(deviceUuid)}`;
+      return parseReply(client, await client.send(call, { method: "GET", path }), Queue);
+    },
+    async getManifest(call, { deviceUuid, sha256 }) {
+      const path = `${extension(deviceUuid)}/manifests/${encodeURIComponent(sha256)}`;
+      const reply = await client.send(call, { method: "GET", path, accept: [404] });
+      if (reply.status === 404)
+        throw new AppError("device.not_found", "This device sent no such manifest, or it is no longer kept.");
+      return reply.body;
+    },
+    async getState(call, deviceUuid) {
+      const reply = await client.send(call, {
+        method: "GET",
+        path: `${extension(deviceUuid)}/state`,
+        accept: [403, 404],
+      });
+      return reply.status === 200 ? parseReply(client, reply, State) : null;
+    },
+  };
+}
+
+function toTarget(image: { filename: string; sha256: string; length: number }) {
+  return {
+    target: image.filename,
+    checksum: { method: "sha256", hash: image.sha256 },
+    targetLength: image.length,
+  };
+}
+
+function mapValues<V, W>(record: Readonly<Record<string, V>>, change: (value: V) => W): Record<string, W> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+}
+
+function tryParse(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch {
+    return null; // plain text is no answer of either form
+  }
+}
+
+function asInvalid(error: unknown): never {
+  if (isAppError(error, "backend.refused") && error.context.status === 400)
+    throw new AppError("update.invalid", error.message, { cause: error });
+  throw error;
+}

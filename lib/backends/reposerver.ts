@@ -1,0 +1,120 @@
+import { randomUUID } from "node:crypto";
+import { PassThrough, type Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { z } from "zod";
+import { type Page, pageOf } from "#lib/contracts/console/common.ts";
+import { Image, type ListImages } from "#lib/contracts/console/images.ts";
+import { AppError, isAppError } from "#lib/errors/app-error.ts";
+import { type BackendCall, type BackendClient, parseReply } from "./http.ts";
+import { listSignedTargets } from "./signed-targets.ts";
+
+export type NewImage = {
+  filename: string;
+  name: string;
+  version: string;
+  hardwareIds: readonly string[];
+  body: Readable;
+};
+
+export type ReposerverBackend = {
+  /** What verified an image is known only of the embedded service; images of an external one are "not checked". */
+  listImages(call: BackendCall, query: ListImages): Promise<Page<Image>>;
+  /** @throws AppError `image.not_found` */
+  getImage(call: BackendCall, filename: string): Promise<Image>;
+  /**
+   * Sends the image as it comes; when `body` breaks, the upload is broken off and leaves nothing.
+   *
+   * @throws AppError `image.exists` | `image.invalid` | `request.too_large` | whatever broke `body`
+   */
+  uploadImage(call: BackendCall, image: NewImage): Promise<void>;
+  /** @throws AppError `image.not_found` | `image.in_use` */
+  deleteImage(call: BackendCall, filename: string): Promise<void>;
+  /** Recomputes length and digest of the stored bytes. @throws AppError `image.not_found` | `backend.refused` by an external one */
+  verifyImage(call: BackendCall, filename: string): Promise<Image>;
+};
+
+const REPO = "/api/v1/user_repo";
+const EXTENSION = `${REPO}/gatehouse/targets`;
+
+/** @param embedded whether the service is ours and has the extension that knows of verification */
+export function createReposerverBackend(client: BackendClient, embedded: boolean): ReposerverBackend {
+  const get = <T extends z.ZodType>(call: BackendCall, path: string, schema: T): Promise<z.infer<T>> =>
+    client.send(call, { method: "GET", path }).then((reply) => parseReply(client, reply, schema), asImageError);
+  const signedTargets = async (call: BackendCall) =>
+    listSignedTargets(client, await client.send(call, { method: "GET", path: `${REPO}/targets.json` }));
+  return {
+    async listImages(call, query) {
+      if (embedded) return get(call, `${EXTENSION}?${toQuery(query)}`, pageOf(Image));
+      return (await signedTargets(call)).page(query);
+    },
+    async getImage(call, filename) {
+      if (embedded) return get(call, `${EXTENSION}/${encodeURIComponent(filename)}`, Image);
+      return (await signedTargets(call)).get(filename);
+    },
+    async uploadImage(call, image) {
+      const { name, version } = image;
+      const query = new URLSearchParams({
+        name,
+        version,
+        hardwareIds: image.hardwareIds.join(","),
+        targetFormat: "BINARY",
+      });
+      const { body, contentType } = toMultipart(image);
+      const path = `${REPO}/targets/${toPath(image.filename)}?${query}`;
+      await client.send(call, { method: "PUT", path, upload: { body, contentType } }).catch(asImageError);
+    },
+    async deleteImage(call, filename) {
+      await client.send(call, { method: "DELETE", path: `${REPO}/targets/${toPath(filename)}` }).catch((error) => {
+        if (isRefused(error, 409)) throw new AppError("image.in_use", error.message, { cause: error });
+        return asImageError(error);
+      });
+    },
+    async verifyImage(call, filename) {
+      const path = `${EXTENSION}/${encodeURIComponent(filename)}/verify`;
+      const reply = await client.send(call, { method: "POST", path }).catch(asImageError);
+      parseReply(client, reply, Image.shape.verification.loose());
+      return this.getImage(call, filename);
+    },
+  };
+}
+
+function toQuery(query: ListImages): URLSearchParams {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return new URLSearchParams(given.map(([key, value]) => [key, String(value)]));
+}
+
+/** A file name may contain `/`, which stays a path separator. */
+function toPath(filename: string): string {
+  return filename.split("/").map(encodeURIComponent).join("/");
+}
+
+/** The way of OTA+ Web: one field `file`; it needs no length in advance, which a browser's upload does not give. */
+function toMultipart(image: NewImage): { body: Readable; contentType: string } {
+  const boundary = `gatehouse-${randomUUID()}`;
+  const head = `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="image"\r\ncontent-type: application/octet-stream\r\n\r\n`;
+  const tail = `\r\n--${boundary}--\r\n`;
+  const body = new PassThrough();
+  const framed = async function* () {
+    yield Buffer.from(head);
+    // The caller's stream stays open when the repository has answered early: its client still waits for our reply.
+    yield* image.body.iterator({ destroyOnReturn: false });
+    yield Buffer.from(tail);
+  };
+  // A failure of either side destroys the other; the caller hears of it through the request.
+  pipeline(framed, body).catch(() => undefined);
+  return { body, contentType: `multipart/form-data; boundary=${boundary}` };
+}
+
+function asImageError(error: unknown): never {
+  if (isRefused(error, 404)) throw new AppError("image.not_found", "There is no such image.", { cause: error });
+  if (isRefused(error, 409))
+    throw new AppError("image.exists", "An image of this name exists with other content.", { cause: error });
+  if (isRefused(error, 400)) throw new AppError("image.invalid", error.message, { cause: error });
+  if (isRefused(error, 413))
+    throw new AppError("request.too_large", "The image is larger than the repository takes.", { cause: error });
+  throw error;
+}
+
+function isRefused(error: unknown, status: number): error is AppError {
+  return isAppError(error, "backend.refused") && error.context.status === status;
+}
