@@ -1,0 +1,25 @@
+"use client";
+
+import { Dialog } from "@base-ui/react/dialog";
+import { BrandMark } from "./brand.tsx";
+import { NavLinks } from "./nav-links.tsx";
+
+/** The rail of phones. */
+export function Drawer({ onClose }: { onClose: () => void }) {
+  return (
+    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
+      <Dialog.Portal>
+        <Dialog.Backdrop className="fixed inset-0 z-40 bg-veil" />
+        <Dialog.Popup className="fixed inset-y-0 left-0 z-50 flex w-64 flex-col gap-0.5 border-r border-line bg-sunken px-2 py-3 outline-none">
+          <Dialog.Title className="mb-3 flex h-7 items-center gap-2 px-2 font-[650]">
+            <BrandMark />
+            Gatehouse
+          </Dialog.Title>
+          <nav aria-label="Main">
+            <NavLinks onFollow={onClose} />
+          </nav>
+        </Dialog.Popup>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

@@ -1,0 +1,88 @@
+import type { ApiToken, ChangeUser, CreateToken, CreateUser, Me, User } from "#lib/contracts/console/accounts.ts";
+import type { AuditEntry } from "#lib/contracts/console/audit.ts";
+import type { Certificate, Refusal, RevocationReason } from "#lib/contracts/console/certificates.ts";
+import type { Page } from "#lib/contracts/console/common.ts";
+import type {
+  Activity,
+  CredentialBundle,
+  Device,
+  DeviceFacets,
+  DeviceHardware,
+  IssueDevice,
+  SimulatedDevice,
+} from "#lib/contracts/console/devices.ts";
+import type { Image } from "#lib/contracts/console/images.ts";
+import type { Overview } from "#lib/contracts/console/overview.ts";
+import type { CreateUpdate, Preview, Update, UpdateDevice, UpdateSummary } from "#lib/contracts/console/updates.ts";
+import { call } from "./fetcher.ts";
+import type { ListParams } from "./keys.ts";
+
+type Signal = AbortSignal | undefined;
+const at = encodeURIComponent;
+const get = <T>(path: string, query: ListParams, signal: Signal) =>
+  call<T>("GET", path, { query, ...(signal === undefined ? {} : { signal }) });
+const post = <T>(path: string, body: unknown = {}) => call<T>("POST", path, { body });
+
+/** The console API as the browser calls it: one function an endpoint, types from the contract, no schemas. */
+export const api = {
+  me: (signal?: Signal) => get<Me>("/api/v1/me", {}, signal),
+  signOutEverywhere: () => post<object>("/api/v1/me/sign-out-everywhere"),
+  overview: (signal?: Signal) => get<Overview>("/api/v1/overview", {}, signal),
+
+  listDevices: (params: ListParams, signal?: Signal) => get<Page<Device>>("/api/v1/devices", params, signal),
+  deviceFacets: (params: ListParams, signal?: Signal) => get<DeviceFacets>("/api/v1/devices/facets", params, signal),
+  getDevice: (uuid: string, signal?: Signal) => get<Device>(`/api/v1/devices/${at(uuid)}`, {}, signal),
+  deviceHardware: (uuid: string, signal?: Signal) =>
+    get<DeviceHardware>(`/api/v1/devices/${at(uuid)}/hardware`, {}, signal),
+  deviceActivity: (uuid: string, params: ListParams, signal?: Signal) =>
+    get<Page<Activity>>(`/api/v1/devices/${at(uuid)}/activity`, params, signal),
+  renameDevice: (uuid: string, name: string) =>
+    call<Device>("PATCH", `/api/v1/devices/${at(uuid)}`, { body: { name } }),
+  deleteDevice: (uuid: string) => call<object>("DELETE", `/api/v1/devices/${at(uuid)}`),
+  issueDevice: (body: IssueDevice) => post<CredentialBundle>("/api/v1/devices/issue", body),
+  listSimulations: (signal?: Signal) => get<Page<SimulatedDevice>>("/api/v1/simulated-devices", { limit: 200 }, signal),
+  startSimulation: (body: { name?: string; hardwareId?: string; secondaries?: number }) =>
+    post<SimulatedDevice>("/api/v1/simulated-devices", body),
+  stopSimulation: (uuid: string) => post<SimulatedDevice>(`/api/v1/simulated-devices/${at(uuid)}/stop`),
+
+  listCertificates: (params: ListParams, signal?: Signal) =>
+    get<Page<Certificate>>("/api/v1/certificates", params, signal),
+  getCertificate: (fingerprint: string, signal?: Signal) =>
+    get<Certificate>(`/api/v1/certificates/${at(fingerprint)}`, {}, signal),
+  approveCertificate: (fingerprint: string, body: { note?: string }) =>
+    post<Certificate>(`/api/v1/certificates/${at(fingerprint)}/approve`, body),
+  rejectCertificate: (fingerprint: string, body: { note?: string }) =>
+    post<Certificate>(`/api/v1/certificates/${at(fingerprint)}/reject`, body),
+  revokeCertificate: (fingerprint: string, body: { reason?: RevocationReason; note?: string }) =>
+    post<Certificate>(`/api/v1/certificates/${at(fingerprint)}/revoke`, body),
+  allowCertificate: (body: { fingerprint: string; name?: string; note?: string }) =>
+    post<Certificate>("/api/v1/certificates/allow", body),
+  listRefusals: (params: ListParams, signal?: Signal) => get<Page<Refusal>>("/api/v1/refusals", params, signal),
+
+  listImages: (params: ListParams, signal?: Signal) => get<Page<Image>>("/api/v1/images", params, signal),
+  getImage: (filename: string, signal?: Signal) => get<Image>(`/api/v1/images/${at(filename)}`, {}, signal),
+  deleteImage: (filename: string) => call<object>("DELETE", `/api/v1/images/${at(filename)}`),
+
+  listUpdates: (params: ListParams, signal?: Signal) => get<Page<UpdateSummary>>("/api/v1/updates", params, signal),
+  getUpdate: (id: string, signal?: Signal) => get<Update>(`/api/v1/updates/${at(id)}`, {}, signal),
+  listUpdateDevices: (id: string, params: ListParams, signal?: Signal) =>
+    get<Page<UpdateDevice>>(`/api/v1/updates/${at(id)}/devices`, params, signal),
+  previewUpdate: (body: Omit<CreateUpdate, "dryRun">, signal?: Signal) =>
+    call<Preview>("POST", "/api/v1/updates", {
+      body: { ...body, dryRun: true },
+      ...(signal === undefined ? {} : { signal }),
+    }),
+  launchUpdate: (body: Omit<CreateUpdate, "dryRun">) => post<Update>("/api/v1/updates", body),
+  cancelUpdate: (id: string) => post<Update>(`/api/v1/updates/${at(id)}/cancel`),
+
+  listUsers: (params: ListParams, signal?: Signal) => get<Page<User>>("/api/v1/users", params, signal),
+  createUser: (body: CreateUser) => post<User>("/api/v1/users", body),
+  changeUser: (id: string, body: ChangeUser) => call<User>("PATCH", `/api/v1/users/${at(id)}`, { body }),
+  deleteUser: (id: string) => call<object>("DELETE", `/api/v1/users/${at(id)}`),
+  signOutUser: (id: string) => post<User>(`/api/v1/users/${at(id)}/sign-out`),
+  listTokens: (params: ListParams, signal?: Signal) => get<Page<ApiToken>>("/api/v1/tokens", params, signal),
+  createToken: (body: CreateToken) => post<ApiToken & { token: string }>("/api/v1/tokens", body),
+  revokeToken: (id: string) => post<ApiToken>(`/api/v1/tokens/${at(id)}/revoke`),
+
+  listAudit: (params: ListParams, signal?: Signal) => get<Page<AuditEntry>>("/api/v1/audit", params, signal),
+};

@@ -1,0 +1,63 @@
+import type { QueryValue } from "./fetcher.ts";
+
+/** Query of a list as it stands in the URL and in the query key. */
+export type ListParams = Readonly<Record<string, QueryValue>>;
+
+/**
+ * Query keys: server prefetch and browser must agree on them. The first element is the area, so that an event about an area
+ * reaches everything drawn from it.
+ */
+export const keys = {
+  devices: {
+    all: ["devices"] as const,
+    list: (params: ListParams) => ["devices", "list", tidy(params)] as const,
+    facets: (params: ListParams) => ["devices", "facets", tidy(params)] as const,
+    one: (uuid: string) => ["devices", "one", uuid] as const,
+    hardware: (uuid: string) => ["devices", "hardware", uuid] as const,
+    activity: (uuid: string, params: ListParams = {}) => ["devices", "activity", uuid, tidy(params)] as const,
+  },
+  simulations: { all: ["simulations"] as const },
+  certificates: {
+    all: ["certificates"] as const,
+    list: (params: ListParams) => ["certificates", "list", tidy(params)] as const,
+    one: (fingerprint: string) => ["certificates", "one", fingerprint] as const,
+  },
+  refusals: { all: ["refusals"] as const, list: (params: ListParams) => ["refusals", "list", tidy(params)] as const },
+  images: {
+    all: ["images"] as const,
+    list: (params: ListParams) => ["images", "list", tidy(params)] as const,
+    one: (filename: string) => ["images", "one", filename] as const,
+  },
+  updates: {
+    all: ["updates"] as const,
+    list: (params: ListParams) => ["updates", "list", tidy(params)] as const,
+    one: (id: string) => ["updates", "one", id] as const,
+    devices: (id: string, params: ListParams) => ["updates", "devices", id, tidy(params)] as const,
+  },
+  users: { all: ["users"] as const, list: (params: ListParams) => ["users", "list", tidy(params)] as const },
+  tokens: { all: ["tokens"] as const, list: (params: ListParams) => ["tokens", "list", tidy(params)] as const },
+  audit: { all: ["audit"] as const, list: (params: ListParams) => ["audit", "list", tidy(params)] as const },
+  overview: { all: ["overview"] as const },
+} as const;
+
+/** What an event of a topic makes out of date. */
+export const AREAS_OF_TOPIC: Readonly<Record<string, readonly string[]>> = {
+  device: ["devices", "simulations", "overview"],
+  certificate: ["certificates", "devices", "overview"],
+  refusal: ["refusals", "overview"],
+  image: ["images", "overview"],
+  update: ["updates", "devices", "images", "overview"],
+  account: ["users", "tokens"],
+  audit: ["audit", "overview"],
+  simulation: ["simulations", "devices"],
+};
+
+/** Absent, empty and null are the same question, so they must be the same key. */
+function tidy(params: ListParams): ListParams {
+  return Object.fromEntries(
+    Object.entries(params).filter(([, value]) => {
+      if (value === null || value === undefined || value === "") return false;
+      return typeof value !== "object" || value.length > 0;
+    }),
+  );
+}
