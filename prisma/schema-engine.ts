@@ -71,13 +71,27 @@ async function instantiate(): Promise<void> {
   const glue = createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm/schema_engine_bg");
   const wasmPath = path.join(path.dirname(glue), "schema_engine_bg.wasm");
   const { instance } = await WebAssembly.instantiate(await readFile(wasmPath), {
-    "./schema_engine_bg.js": engineModule as unknown as WebAssembly.ModuleImports,
+    "./schema_engine_bg.js": withUnheldTimers(engineModule as unknown as WebAssembly.ModuleImports),
   });
   // The package's typings leave out the loader's two hooks, which its own bundler entry calls in this order.
   const loader = engineModule as unknown as { __wbg_set_wasm(exports: WebAssembly.Exports): void };
   loader.__wbg_set_wasm(instance.exports);
   const start = instance.exports.__wbindgen_start;
   if (typeof start === "function") start();
+}
+
+/** The engine leaves a ten-second timer behind, which must not keep a finished process alive. */
+function withUnheldTimers(imports: WebAssembly.ModuleImports): WebAssembly.ModuleImports {
+  const entries = Object.entries(imports).map(([name, imported]) => {
+    if (!name.startsWith("__wbg_setTimeout_") || typeof imported !== "function") return [name, imported] as const;
+    const unheld = (...args: unknown[]) => {
+      const timer: unknown = imported(...args);
+      if (timer instanceof Object && "unref" in timer && typeof timer.unref === "function") timer.unref();
+      return timer;
+    };
+    return [name, unheld] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 /**

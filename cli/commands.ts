@@ -1,0 +1,66 @@
+import type { Given, OptionRules } from "#cli/arguments.ts";
+
+export interface Command {
+  readonly name: string;
+  readonly synopsis: string;
+  readonly summary: string;
+  readonly options: OptionRules;
+  /** Resolves to the exit code. */
+  run(given: Given): Promise<number>;
+}
+
+/** Everything the command line can do. A command's code is loaded only when it runs. */
+export const COMMANDS: readonly Command[] = [
+  {
+    name: "start",
+    synopsis: "",
+    summary: "set up what is missing and run all parts until stopped",
+    options: {},
+    run: async () => (await import("#cli/start/start.ts")).runInstall({ mode: "production" }),
+  },
+  {
+    name: "dev",
+    synopsis: "",
+    summary: "the same from the sources, reloading on change",
+    options: {},
+    run: async () => (await import("#cli/start/start.ts")).runInstall({ mode: "development" }),
+  },
+  {
+    name: "token create",
+    synopsis: "--role R --name N [--expires 30d]",
+    summary: "make an API token and print it alone",
+    options: {
+      role: { type: "string", required: true },
+      name: { type: "string", required: true },
+      expires: { type: "string" },
+    },
+    run: async (given) => (await import("#cli/commands/token.ts")).createToken(given),
+  },
+  {
+    name: "device issue",
+    synopsis: "--name N --hardware H --out DIR [--simulated] [--pending]",
+    summary: "write the credentials of a new device",
+    options: {
+      name: { type: "string", required: true },
+      hardware: { type: "string", required: true },
+      out: { type: "string", required: true },
+      simulated: { type: "boolean" },
+      pending: { type: "boolean" },
+    },
+    run: async (given) => (await import("#cli/commands/device.ts")).issueDeviceFiles(given),
+  },
+  {
+    name: "audit verify",
+    synopsis: "",
+    summary: "check that the audit log was not altered",
+    options: {},
+    run: async () => (await import("#cli/commands/audit.ts")).verifyAudit(),
+  },
+  {
+    name: "migrate",
+    synopsis: "",
+    summary: "bring the database up to this version",
+    options: {},
+    run: async () => (await import("#cli/commands/migrate.ts")).migrate(),
+  },
+];

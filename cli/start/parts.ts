@@ -1,0 +1,83 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { WantedPort } from "#cli/start/ports.ts";
+import type { Config, Part, Secrets } from "#lib/config/load.ts";
+import { REQUIRED_SECRETS } from "#lib/config/load.ts";
+import type { SecretName } from "#lib/config/settings.ts";
+
+export type Mode = "production" | "development";
+
+/** One process of an install. */
+export interface PartPlan {
+  readonly name: string;
+  /** Arguments to Node: the program, and what it needs before and after it. */
+  readonly args: readonly string[];
+  /** Answers with a 2xx status when the part works; null when only its own "ready" message tells. */
+  readonly healthUrl: string | null;
+  readonly secrets: readonly SecretName[];
+}
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The parts of this version, in the order in which they are named to people. */
+export function planParts(config: Config, mode: Mode): PartPlan[] {
+  const services = `http://${reachableHost(config.SERVICES_HOST)}:${config.SERVICES_PORT}`;
+  const decision = `http://${reachableHost(config.DECISION_HOST)}:${config.DECISION_PORT}`;
+  const console = `http://${reachableHost(config.HOST)}:${config.PORT}`;
+  return [
+    part("services", { entry: "services/main.ts", healthUrl: `${services}/health`, mode }),
+    part("gateway", { entry: "gateway/main.ts", healthUrl: `${decision}/health`, mode }),
+    part("worker", { entry: "worker/main.ts", healthUrl: null, mode }),
+    part("console", { entry: "app/main.ts", healthUrl: `${console}/api/health/live`, mode }),
+  ];
+}
+
+/** Every port that the parts will bind. */
+export function planPorts(config: Config): WantedPort[] {
+  return [
+    { setting: "PORT", purpose: "the console", host: config.HOST, port: config.PORT },
+    {
+      setting: "DEVICE_DOOR_PORT",
+      purpose: "the device door",
+      host: config.DEVICE_DOOR_HOST,
+      port: config.DEVICE_DOOR_PORT,
+    },
+    {
+      setting: "DECISION_PORT",
+      purpose: "the gateway's decision port",
+      host: config.DECISION_HOST,
+      port: config.DECISION_PORT,
+    },
+    { setting: "SERVICES_PORT", purpose: "the services", host: config.SERVICES_HOST, port: config.SERVICES_PORT },
+  ];
+}
+
+/** The secrets that a part gets, as its environment: only what it needs, so that a hole in one part opens no other. */
+export function secretsFor(plan: PartPlan, all: Partial<Secrets>): Record<string, string | undefined> {
+  const names: SecretName[] = Object.keys(all).filter((name): name is SecretName => name in all);
+  return Object.fromEntries(names.map((name) => [name, plan.secrets.includes(name) ? all[name] : undefined]));
+}
+
+export function reachableHost(host: string): string {
+  const local = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return local.includes(":") ? `[${local}]` : local;
+}
+
+function part(name: Part, how: { entry: string; healthUrl: string | null; mode: Mode }): PartPlan {
+  const program = path.join(ROOT, how.entry);
+  // The console reloads by itself in development; the other parts are restarted when a file they loaded changes.
+  const before = how.mode === "development" && name !== "console" ? ["--watch", "--watch-preserve-output"] : [];
+  const after = how.mode === "development" && name === "console" ? ["--dev"] : [];
+  const extra: SecretName[] = name === "console" ? ["BACKEND_TOKEN", "ADMIN_PASSWORD"] : ["BACKEND_TOKEN"];
+  return {
+    name,
+    args: [...before, program, ...after],
+    healthUrl: how.healthUrl,
+    secrets: [...REQUIRED_SECRETS[name], ...(name === "gateway" ? [] : extra)],
+  };
+}
+
+export function isBuiltIn(plan: PartPlan): boolean {
+  return plan.args.some((arg) => existsSync(arg));
+}
