@@ -1,6 +1,7 @@
+import { z } from "zod";
 import type { Actor } from "#lib/authz/actor.ts";
 import { AuditEntry, type AuditOutcome, type ListAudit } from "#lib/contracts/console/audit.ts";
-import { decodeCursor, encodeCursor, type Page } from "#lib/contracts/console/common.ts";
+import { cursorPart, decodeCursor, encodeCursor, type Page } from "#lib/contracts/console/common.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { type DbOrTx, lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
@@ -8,6 +9,10 @@ import { Prisma } from "#lib/db/generated/client.ts";
 import { CHAIN_START, type ChainedEntry, entryHash } from "./chain.ts";
 import type { AuditFacts, AuditRecord } from "./service.ts";
 
+const Sequence = z
+  .string()
+  .regex(/^\d{1,18}$/)
+  .transform((digits) => BigInt(digits));
 const CHAIN_BATCH = 1_000;
 const ABANDONED_AFTER_MS = 10 * 60_000;
 const ABANDONED_UPLOAD_AFTER_MS = 2 * 60 * 60_000;
@@ -57,7 +62,7 @@ export async function append(
 }
 
 export async function listEntries(db: DbOrTx, namespaceId: string, query: ListAudit): Promise<Page<AuditEntry>> {
-  const after = query.cursor === undefined ? undefined : BigInt(decodeCursor(query.cursor, 1)[0] ?? "0");
+  const after = query.cursor === undefined ? undefined : cursorPart(decodeCursor(query.cursor, 1)[0], Sequence);
   const filter: Prisma.AuditEntryWhereInput = {
     namespaceId,
     ...(query.action === undefined ? {} : { action: query.action }),

@@ -1,5 +1,5 @@
 import type { Actor } from "#lib/authz/actor.ts";
-import { decodeCursor, encodeCursor, type Page } from "#lib/contracts/console/common.ts";
+import { cursorPart, decodeCursor, encodeCursor, Instant, type Page, Uuid } from "#lib/contracts/console/common.ts";
 import {
   type ListUpdateDevices,
   type ListUpdates,
@@ -85,20 +85,17 @@ export async function listUpdateDtos(
   namespaceId: string,
   query: ListUpdates,
 ): Promise<Page<UpdateSummary>> {
-  const [at, afterId] = query.cursor === undefined ? [null, null] : decodeCursor(query.cursor, 2);
+  const after = query.cursor === undefined ? null : updateCursor(query.cursor);
   const filter: Prisma.UpdateWhereInput = {
     namespaceId,
     ...(query.state === undefined ? {} : { state: query.state }),
     ...(query.q === undefined ? {} : { name: { contains: query.q, mode: "insensitive" } }),
   };
-  const createdAt = cursorTime(at);
   const rows = await db.update.findMany({
     where: {
       AND: [
         filter,
-        createdAt === null || afterId === null || afterId === undefined
-          ? {}
-          : { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: afterId } }] },
+        after === null ? {} : { OR: [{ createdAt: { lt: after.createdAt } }, { ...after, id: { lt: after.id } }] },
       ],
     },
     orderBy: [{ createdAt: "desc" }, { id: "desc" }],
@@ -125,14 +122,14 @@ export async function listDevices(
   of: { id: string; query: Pick<ListUpdateDevices, "limit" | "cursor" | "state" | "q"> },
 ): Promise<Page<UpdateDevice>> {
   const { query } = of;
-  const [after] = query.cursor === undefined ? [null] : decodeCursor(query.cursor, 1);
+  const after = query.cursor === undefined ? null : cursorPart(decodeCursor(query.cursor, 1)[0], Uuid);
   const filter: Prisma.UpdateDeviceWhereInput = {
     updateId: of.id,
     namespaceId,
     ...(query.state === undefined ? {} : { state: query.state }),
   };
   const rows = await db.updateDevice.findMany({
-    where: { ...filter, ...(after === null || after === undefined ? {} : { deviceUuid: { gt: after } }) },
+    where: { ...filter, ...(after === null ? {} : { deviceUuid: { gt: after } }) },
     orderBy: { deviceUuid: "asc" },
     take: query.limit + 1,
   });
@@ -182,7 +179,7 @@ function emptyCounts(): UpdateCounts {
   }; // every key is listed
 }
 
-function summary(row: UpdateRow, counts: UpdateCounts | undefined): unknown {
+function summary(row: UpdateRow, counts: UpdateCounts | undefined) {
   return {
     id: row.id,
     name: row.name,
@@ -221,10 +218,7 @@ function deviceDto(row: Prisma.UpdateDeviceGetPayload<object>, name: string | nu
   });
 }
 
-function cursorTime(text: string | null | undefined): Date | null {
-  if (text === null || text === undefined) return null;
-  const time = new Date(text);
-  if (Number.isNaN(time.getTime()))
-    throw new AppError("request.invalid", "cursor is not one this list gave out. Start again without it.");
-  return time;
+function updateCursor(cursor: string): { createdAt: Date; id: string } {
+  const [createdAt, id] = decodeCursor(cursor, 2);
+  return { createdAt: new Date(cursorPart(createdAt, Instant)), id: cursorPart(id, Uuid) };
 }

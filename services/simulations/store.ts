@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor, type Page } from "#lib/contracts/console/common.ts";
+import { cursorPart, decodeCursor, encodeCursor, type Page, Uuid } from "#lib/contracts/console/common.ts";
 import type { SimulatedDevice } from "#lib/contracts/console/devices.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
@@ -45,10 +45,10 @@ export async function listSimulations(
   namespaceId: string,
   query: { limit: number; cursor?: string | undefined },
 ): Promise<Page<SimulatedDevice>> {
-  const [after] = query.cursor === undefined ? [null] : decodeCursor(query.cursor, 1);
+  const after = query.cursor === undefined ? null : cursorPart(decodeCursor(query.cursor, 1)[0], Uuid);
   const where = { namespaceId };
   const rows = await db.simulatedDevice.findMany({
-    where: { ...where, ...(after === null || after === undefined ? {} : { deviceUuid: { gt: after } }) },
+    where: { ...where, ...(after === null ? {} : { deviceUuid: { gt: after } }) },
     select: VISIBLE,
     orderBy: { deviceUuid: "asc" },
     take: query.limit + 1,

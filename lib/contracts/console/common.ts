@@ -60,17 +60,26 @@ export function encodeCursor(parts: readonly (string | null)[]): string {
 
 /** @throws AppError `request.invalid` when the cursor is not one that this list gave out */
 export function decodeCursor(cursor: string, length: number): (string | null)[] {
-  const refuse = (cause?: unknown) =>
-    new AppError("request.invalid", "cursor is not one this list gave out. Start again without it.", { cause });
   let parts: unknown;
   try {
     parts = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
   } catch (cause) {
-    throw refuse(cause);
+    throw foreignCursor(cause);
   }
   const parsed = z.array(z.string().max(1_000).nullable()).length(length).safeParse(parts);
-  if (!parsed.success) throw refuse(parsed.error);
+  if (!parsed.success) throw foreignCursor(parsed.error);
   return parsed.data;
+}
+
+/** A decoded part that must be a value of `schema`. @throws AppError `request.invalid` */
+export function cursorPart<T>(part: string | null | undefined, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(part);
+  if (!parsed.success) throw foreignCursor(parsed.error);
+  return parsed.data;
+}
+
+function foreignCursor(cause: unknown): AppError {
+  return new AppError("request.invalid", "cursor is not one this list gave out. Start again without it.", { cause });
 }
 
 function hasControls(text: string): boolean {
