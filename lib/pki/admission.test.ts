@@ -96,7 +96,7 @@ describe("admits", () => {
 
   it("a newcomer of an authority whose policy admits all", async () => {
     const leaf = await leafOf();
-    const authorities = [authority(ca.certificate, { policy: "all" })];
+    const authorities = [authority(ca.certificate, { policy: "allow_all" })];
     expect(ask(leaf, { authorities })).toMatchObject({ admitted: true, newcomer: true });
   });
 
@@ -244,7 +244,7 @@ describe("refuses", () => {
     const twin = parseCertificate(withTwinSignature(leaf.der));
     expect(twin.fingerprint).not.toBe(leaf.fingerprint);
     expect(twin.tbsSha256).toBe(leaf.tbsSha256);
-    const authorities = [authority(ca.certificate, { policy: "all" })];
+    const authorities = [authority(ca.certificate, { policy: "allow_all" })];
     expect(codeOf(ask(twin, { authorities, known: known(leaf, "revoked") }))).toBe("revoked");
   });
 

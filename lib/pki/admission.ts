@@ -29,7 +29,7 @@ export const ADMISSION_CODES = [
 export type AdmissionCode = (typeof ADMISSION_CODES)[number];
 
 /** What an authority does with a certificate seen for the first time. */
-export type AdmissionPolicy = "ask" | "allowlist" | "all";
+export type AdmissionPolicy = "ask" | "allowlist" | "allow_all";
 
 export type KnownAuthority = {
   readonly id: string;
@@ -177,7 +177,7 @@ function deviceUuidOf(leaf: CertificateFacts): string | null {
 function newcomerProblem(authority: KnownAuthority, question: AdmissionQuestion): AdmissionCode | null {
   if (authority.state === "closed") return "authority_closed";
   if (question.otherAllowedCount > 0) return "another_certificate_allowed";
-  if (question.allowlisted || authority.policy === "all") return null;
+  if (question.allowlisted || authority.policy === "allow_all") return null;
   return authority.policy === "ask" ? "pending" : "not_on_allowlist";
 }
 

@@ -73,12 +73,14 @@ export async function issueDeviceCertificate(input: {
   publicKey: KeyObject;
   now: Date;
   validForDays?: number;
+  /** A second part of the subject, for marks that only people read. */
+  organizationalUnit?: string;
 }): Promise<IssuedCertificate> {
   if (!CANONICAL_UUID.test(input.deviceUuid)) {
     throw new AppError("pki.unsupported", "A device certificate names a UUID in lower-case canonical form.");
   }
   return signLeaf(input.ca, {
-    commonName: input.deviceUuid,
+    subject: nameOf(input.deviceUuid, input.organizationalUnit),
     publicKey: input.publicKey,
     ...lifetime(input.ca, input.now, input.validForDays ?? 365),
     extensions: [
@@ -105,7 +107,7 @@ export async function issueServerCertificate(input: {
   if (first === undefined) throw new AppError("pki.unsupported", "A server certificate needs at least one name.");
   const key = generateCertificateKey();
   const issued = await signLeaf(input.ca, {
-    commonName: first.slice(0, 64),
+    subject: nameOf(first.slice(0, 64)),
     publicKey: key.publicKey,
     ...lifetime(input.ca, input.now, input.validForDays ?? 365),
     extensions: [
@@ -136,7 +138,7 @@ async function createCa(input: { commonName: string; now: Date }): Promise<Issue
 }
 
 type Leaf = {
-  commonName: string;
+  subject: Name;
   publicKey: KeyObject;
   notBefore: Date;
   notAfter: Date;
@@ -145,7 +147,7 @@ type Leaf = {
 
 function signLeaf(ca: IssuingCa, leaf: Leaf): Promise<IssuedCertificate> {
   return signCertificate({
-    subject: nameOf(leaf.commonName),
+    subject: leaf.subject,
     issuer: new X509Certificate(new Uint8Array(ca.certificate.der)).subjectName,
     publicKey: leaf.publicKey,
     signer: ca.signer,
@@ -189,8 +191,9 @@ async function signCertificate(toSign: ToSign): Promise<IssuedCertificate> {
   return { certificate, certificatePem: certificatePem(certificate) };
 }
 
-function nameOf(commonName: string): Name {
-  return new Name([{ CN: [commonName] }]);
+function nameOf(commonName: string, organizationalUnit?: string): Name {
+  const unit = organizationalUnit === undefined ? [] : [{ OU: [organizationalUnit] }];
+  return new Name([{ CN: [commonName] }, ...unit]);
 }
 
 /** Nothing outlives its CA: a longer life would end early in a way no page explains. */

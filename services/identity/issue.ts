@@ -1,0 +1,91 @@
+import { randomUUID } from "node:crypto";
+import { type Actor, requirePermission } from "#lib/authz/actor.ts";
+import type { CredentialBundle, IssueDevice } from "#lib/contracts/console/devices.ts";
+import { ADMISSION_CHANNEL, notify, publishEvent } from "#lib/db/events.ts";
+import { issueDeviceCertificate } from "#lib/pki/issue.ts";
+import { generateCertificateKey } from "#lib/pki/keys.ts";
+import { recordActivity, setCertificate } from "#services/fleet/service.ts";
+import { audited } from "./audited.ts";
+import { openFleetCa } from "./authorities.ts";
+import { assertTomlSafe, credentialBundle } from "./bundle.ts";
+import type { IdentityCtx } from "./ctx.ts";
+import { loadDoorRootPem } from "./door-certificate.ts";
+import { createRegistryDevice } from "./registry-device.ts";
+import * as store from "./store.ts";
+import { SIMULATED_UNIT } from "./visits.ts";
+
+/**
+ * Makes a device: a UUID, a certificate of the fleet CA that is allowed at once, and its row in the registry.
+ *
+ * `pending` signs a certificate and stores nothing, so that it comes to the door like one made elsewhere and waits for a person.
+ *
+ * @returns the files for the device; its private key is in them and nowhere else
+ * @throws AppError `auth.forbidden` | `request.invalid` | `device.conflict` (the name is taken) | `backend.*` | `keys.unsealable`
+ * @see contracts/gateway.md section 5
+ */
+export async function issueDevice(
+  ctx: IdentityCtx,
+  actor: Actor,
+  input: IssueDevice & { simulated?: boolean; pending?: boolean },
+): Promise<CredentialBundle> {
+  requirePermission(actor, "device.issue");
+  assertTomlSafe(input.hardwareId);
+  const deviceUuid = randomUUID();
+  const simulated = input.simulated ?? false;
+  const pending = input.pending ?? false;
+  const entry = {
+    action: "certificate.issue" as const,
+    target: { kind: "device" as const, id: deviceUuid, name: input.name },
+    after: { hardwareId: input.hardwareId, simulated, allowed: !pending },
+  };
+  return audited(ctx, { actor, entry }, async (finish) => {
+    const rootPem = await loadDoorRootPem(ctx);
+    const signed = await sign(ctx, deviceUuid, simulated);
+    const { certificate } = signed;
+    if (!pending) {
+      await createRegistryDevice(ctx, { uuid: deviceUuid, name: input.name, certificatePem: signed.certificatePem });
+    }
+    await ctx.db.$transaction(async (tx) => {
+      if (!pending) {
+        const now = ctx.clock();
+        await store.insertCertificate(tx, ctx.namespaceId, {
+          facts: certificate,
+          fingerprint: certificate.fingerprint,
+          deviceUuid,
+          authorityId: signed.authorityId,
+          state: "allowed",
+          name: input.name,
+          hardwareId: input.hardwareId,
+          note: null,
+          issuedHere: true,
+          simulated,
+          createdAt: now,
+          seen: null,
+          decided: { at: now, by: actor.name },
+        });
+        const { fingerprint, notAfter } = certificate;
+        await setCertificate(tx, ctx.namespaceId, { deviceUuid, fingerprint, state: "allowed", notAfter, simulated });
+        const text = `Its certificate was issued by ${actor.name}.`;
+        await recordActivity(tx, ctx.namespaceId, { deviceUuid, at: now, kind: "certificate", text });
+        await notify(tx, ADMISSION_CHANNEL, fingerprint);
+        await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: fingerprint });
+      }
+      await finish(tx, { fingerprint: certificate.fingerprint, serial: certificate.serialHex });
+    });
+    const { gatewayUrl } = ctx.config;
+    return credentialBundle({ ...signed, deviceUuid, rootPem, gatewayUrl, hardwareId: input.hardwareId });
+  });
+}
+
+async function sign(ctx: IdentityCtx, deviceUuid: string, simulated: boolean) {
+  const ca = await openFleetCa(ctx);
+  const key = generateCertificateKey();
+  const issued = await issueDeviceCertificate({
+    ca,
+    deviceUuid,
+    publicKey: key.publicKey,
+    now: ctx.clock(),
+    ...(simulated ? { organizationalUnit: SIMULATED_UNIT } : {}),
+  });
+  return { ...issued, privateKeyPem: key.privateKeyPem, authorityId: ca.authorityId };
+}

@@ -1,0 +1,28 @@
+/** Identity's face to the other areas and processes; README.md says what it guarantees. */
+export { ensureAuthorities, listKnownAuthorities } from "./authorities.ts";
+export { countTrust, getCertificate, listCertificates, listRefusals } from "./certificates.ts";
+export type { IdentityCtx } from "./ctx.ts";
+export {
+  allowCertificate,
+  approveCertificate,
+  rejectCertificate,
+  revokeCertificate,
+  revokeCertificatesOfDevice,
+} from "./decisions.ts";
+export { deleteDevice } from "./devices.ts";
+export {
+  type DoorCertificate,
+  ensureDoorCertificate as renewDoorCertificate,
+  loadDoorCertificate,
+} from "./door-certificate.ts";
+export { issueDevice } from "./issue.ts";
+export {
+  type AdmissionFacts,
+  admitNewcomer,
+  type RefusedVisit,
+  readAdmissionFacts,
+  recordPending,
+  recordRefusals,
+  recordVisits,
+  type Visit,
+} from "./visits.ts";

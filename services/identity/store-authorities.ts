@@ -1,0 +1,102 @@
+import type { DbOrTx } from "#lib/db/client.ts";
+import type { CertificateFacts } from "#lib/pki/certificates.ts";
+
+/** Is there an authority that this install issues with, whatever became of it? A revoked one is not silently replaced. */
+export async function hasIssuing(db: DbOrTx, namespaceId: string): Promise<boolean> {
+  const row = await db.authority.findFirst({ where: { namespaceId, sealedKey: { not: null } }, select: { id: true } });
+  return row !== null;
+}
+
+export async function findIssuing(
+  db: DbOrTx,
+  namespaceId: string,
+): Promise<{ id: string; certificate: Uint8Array; sealedKey: Uint8Array } | null> {
+  const row = await db.authority.findFirst({
+    where: { namespaceId, sealedKey: { not: null }, state: "open" },
+    orderBy: { createdAt: "desc" },
+    select: { id: true, certificate: true, sealedKey: true },
+  });
+  return row === null || row.sealedKey === null ? null : { ...row, sealedKey: row.sealedKey };
+}
+
+export async function listAuthorities(db: DbOrTx, namespaceId: string) {
+  return db.authority.findMany({
+    where: { namespaceId },
+    orderBy: [{ createdAt: "desc" }, { id: "asc" }],
+    select: { id: true, name: true, certificate: true, state: true, policy: true },
+  });
+}
+
+export async function insertAuthority(
+  db: DbOrTx,
+  namespaceId: string,
+  authority: { id: string; name: string; certificate: CertificateFacts; sealedKey: Uint8Array; createdAt: Date },
+): Promise<void> {
+  const { certificate } = authority;
+  await db.authority.create({
+    data: {
+      id: authority.id,
+      namespaceId,
+      name: authority.name,
+      fingerprint: certificate.fingerprint,
+      subjectDn: certificate.subjectDn,
+      certificate: Uint8Array.from(certificate.der),
+      sealedKey: Uint8Array.from(authority.sealedKey),
+      notBefore: certificate.notBefore,
+      notAfter: certificate.notAfter,
+      state: "open",
+      policy: "ask",
+      createdAt: authority.createdAt,
+    },
+    select: { id: true },
+  });
+}
+
+export type ServerCertificateKind = "server_ca" | "device_door";
+
+export type ServerCertificateRow = {
+  id: string;
+  names: string[];
+  certificate: Uint8Array;
+  sealedKey: Uint8Array;
+  notBefore: Date;
+  notAfter: Date;
+};
+
+/** The one in force: the newest of its kind. */
+export async function findServerCertificate(
+  db: DbOrTx,
+  kind: ServerCertificateKind,
+): Promise<ServerCertificateRow | null> {
+  return db.serverCertificate.findFirst({
+    where: { kind },
+    orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+    select: { id: true, names: true, certificate: true, sealedKey: true, notBefore: true, notAfter: true },
+  });
+}
+
+export async function insertServerCertificate(
+  db: DbOrTx,
+  row: {
+    id: string;
+    kind: ServerCertificateKind;
+    names: readonly string[];
+    certificate: CertificateFacts;
+    sealedKey: Uint8Array;
+    createdAt: Date;
+  },
+): Promise<void> {
+  await db.serverCertificate.create({
+    data: {
+      id: row.id,
+      kind: row.kind,
+      names: [...row.names],
+      certificate: Uint8Array.from(row.certificate.der),
+      sealedKey: Uint8Array.from(row.sealedKey),
+      notBefore: row.certificate.notBefore,
+      notAfter: row.certificate.notAfter,
+      createdAt: row.createdAt,
+    },
+    select: { id: true },
+  });
+}

@@ -1,0 +1,154 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Ctx } from "#lib/ctx.ts";
+import { parseCertificate } from "#lib/pki/certificates.ts";
+import { createServerCa, issueServerCertificate, openIssuingCa } from "#lib/pki/issue.ts";
+import { isSignedBy } from "#lib/pki/issuer.ts";
+import { loadDoorRootPem } from "#services/identity/door-certificate.ts";
+import { ensureAuthorities, listKnownAuthorities, loadDoorCertificate } from "#services/identity/service.ts";
+import { createTestClock, createTestCtx } from "#tests/harness/ctx.ts";
+import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import { auditStory, expectRefusal } from "./harness.ts";
+
+const DAY_MS = 86_400_000;
+const clock = createTestClock();
+const folder = mkdtempSync(join(tmpdir(), "gatehouse-door-"));
+let database: TestDatabase;
+let ctx: Ctx;
+let second: Ctx;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  ctx = createTestCtx(database.url, { clock, settings: { GATEWAY_HOST: "gate.example,127.0.0.1" } });
+  second = createTestCtx(database.url, { clock, like: ctx, settings: { GATEWAY_HOST: "gate.example,127.0.0.1" } });
+});
+afterAll(async () => {
+  await Promise.all([ctx.db.$disconnect(), second.db.$disconnect()]);
+  await database.drop();
+  rmSync(folder, { recursive: true });
+});
+
+const rowCounts = async () => ({
+  authorities: await ctx.db.authority.count(),
+  serverCas: await ctx.db.serverCertificate.count({ where: { kind: "server_ca" } }),
+  doors: await ctx.db.serverCertificate.count({ where: { kind: "device_door" } }),
+});
+
+describe("the first start", () => {
+  it("makes one fleet CA, one server CA and one door certificate, whoever starts at the same time", async () => {
+    await Promise.all([ctx, second, ctx, second].map((process) => ensureAuthorities(process)));
+    expect(await rowCounts()).toEqual({ authorities: 1, serverCas: 1, doors: 1 });
+    expect(await auditStory(ctx)).toEqual(["authority.create done", "authority.create done"]);
+  });
+
+  it("keeps every private key sealed", async () => {
+    const rows = [...(await ctx.db.authority.findMany()), ...(await ctx.db.serverCertificate.findMany())];
+    expect(rows).toHaveLength(3);
+    for (const row of rows) {
+      const sealed = Buffer.from(row.sealedKey ?? []);
+      expect(sealed.length).toBeGreaterThan(100);
+      expect(sealed.includes("PRIVATE KEY")).toBe(false);
+      expect(() => createPrivateKey({ key: sealed, format: "der", type: "pkcs8" })).toThrow();
+    }
+  });
+
+  it("leaves a fleet CA that asks a person about newcomers", async () => {
+    const [authority] = await listKnownAuthorities(ctx);
+    expect(authority).toMatchObject({ state: "open", policy: "ask", certificate: { isCa: true } });
+  });
+});
+
+describe("the door's certificate", () => {
+  it("answers for every name of GATEWAY_HOST and chains to the root that devices get", async () => {
+    const door = await loadDoorCertificate(ctx);
+    const leaf = new X509Certificate(door.chainPem);
+    expect(leaf.checkHost("gate.example")).toBe("gate.example");
+    expect(leaf.checkIP("127.0.0.1")).toBe("127.0.0.1");
+    expect(leaf.checkPrivateKey(createPrivateKey(door.privateKeyPem))).toBe(true);
+    expect(isSignedBy(parseCertificate(door.chainPem), parseCertificate(await loadDoorRootPem(ctx)))).toBe(true);
+  });
+
+  it("stays the same while its names stay and more than a third of its life is left", async () => {
+    const before = await loadDoorCertificate(ctx);
+    clock.advance(240 * DAY_MS);
+    await ensureAuthorities(ctx);
+    expect((await loadDoorCertificate(ctx)).fingerprint).toBe(before.fingerprint);
+    expect((await rowCounts()).doors).toBe(1);
+  });
+
+  it("is renewed under the same CA when a third of its life is left, so that devices notice nothing", async () => {
+    const before = await loadDoorCertificate(ctx);
+    const root = await loadDoorRootPem(ctx);
+    clock.advance(10 * DAY_MS);
+    await Promise.all([ensureAuthorities(ctx), ensureAuthorities(second)]);
+    const after = await loadDoorCertificate(ctx);
+    expect(after.fingerprint).not.toBe(before.fingerprint);
+    expect(await loadDoorRootPem(ctx)).toBe(root);
+    expect(await rowCounts()).toMatchObject({ doors: 2, serverCas: 1 });
+  });
+
+  it("is made anew when GATEWAY_HOST changes", async () => {
+    const renamed = createTestCtx(database.url, { clock, like: ctx, settings: { GATEWAY_HOST: "other.example" } });
+    clock.advance(1000);
+    try {
+      await ensureAuthorities(renamed);
+      expect(new X509Certificate((await loadDoorCertificate(ctx)).chainPem).checkHost("other.example")).toBeTruthy();
+    } finally {
+      await renamed.db.$disconnect();
+    }
+  });
+
+  it("does not load with another master key", async () => {
+    const stranger = createTestCtx(database.url, { clock });
+    await expectRefusal(loadDoorCertificate(stranger), "keys.unsealable");
+    await stranger.db.$disconnect();
+  });
+});
+
+describe("an own certificate in DEVICE_DOOR_CERT", () => {
+  const write = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const withFiles = (cert: string, key: string): Ctx => ({
+    ...ctx,
+    config: { ...ctx.config, DEVICE_DOOR_CERT: cert, DEVICE_DOOR_KEY: key },
+  });
+
+  it("wins over ours, and its CA becomes the devices' root", async () => {
+    const ca = await createServerCa({ commonName: "Own CA", now: clock.now });
+    const issuing = openIssuingCa(ca.certificate, ca.privateKeyPem);
+    const own = await issueServerCertificate({ ca: issuing, names: ["own.example"], now: clock.now });
+    const files = withFiles(
+      write("chain.pem", own.certificatePem + ca.certificatePem),
+      write("key.pem", own.privateKeyPem),
+    );
+    expect((await loadDoorCertificate(files)).fingerprint).toBe(own.certificate.fingerprint);
+    expect(await loadDoorRootPem(files)).toBe(ca.certificatePem);
+    const leafOnly = withFiles(write("leaf.pem", own.certificatePem), write("key.pem", own.privateKeyPem));
+    expect(parseCertificate(await loadDoorRootPem(leafOnly)).subjectCn).toMatch(/^Gatehouse server CA/);
+
+    const other = await issueServerCertificate({ ca: issuing, names: ["own.example"], now: clock.now });
+    const mixed = withFiles(write("leaf.pem", own.certificatePem), write("other.pem", other.privateKeyPem));
+    await expectRefusal(loadDoorCertificate(mixed), "config.invalid");
+    const lastYear = new Date(clock.now.getTime() - 400 * DAY_MS);
+    const oldCa = await createServerCa({ commonName: "Old CA", now: lastYear });
+    const expired = await issueServerCertificate({
+      ca: openIssuingCa(oldCa.certificate, oldCa.privateKeyPem),
+      names: ["own.example"],
+      now: lastYear,
+    });
+    const old = withFiles(write("old.pem", expired.certificatePem), write("old.key", expired.privateKeyPem));
+    await expectRefusal(loadDoorCertificate(old), "config.invalid");
+  });
+
+  it("is refused in one sentence when a file is missing or holds something else", async () => {
+    const missing = withFiles(join(folder, "nowhere.pem"), join(folder, "nowhere.key"));
+    await expectRefusal(loadDoorCertificate(missing), "config.invalid");
+    const rubbish = withFiles(write("rubbish.pem", "rubbish"), write("rubbish.key", "rubbish"));
+    await expectRefusal(loadDoorCertificate(rubbish), "config.invalid");
+  });
+});

@@ -1,0 +1,70 @@
+import { randomUUID } from "node:crypto";
+import { expect } from "vitest";
+import { type Actor, SYSTEM } from "#lib/authz/actor.ts";
+import type { Role } from "#lib/authz/permissions.ts";
+import type { Ctx } from "#lib/ctx.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+import type { ErrorCode } from "#lib/errors/codes.ts";
+import { listAudit, verifyChain } from "#services/audit/service.ts";
+import { removeDevice, upsertDevice } from "#services/fleet/service.ts";
+import type { IdentityCtx } from "#services/identity/service.ts";
+import { createTestClock, createTestCtx, type TestClock } from "#tests/harness/ctx.ts";
+
+/** A registry that keeps its rows where the real one shows them, and can be told to be away. */
+export type TestRegistry = IdentityCtx["backends"]["registry"] & {
+  failWith: AppError | null;
+  readonly created: { uuid: string; deviceName: string; credentials: string }[];
+};
+
+export type IdentityWorld = { ctx: IdentityCtx; registry: TestRegistry; clock: TestClock };
+
+/** A context in a namespace of its own, on a shared database. */
+export function identityWorld(databaseUrl: string, like?: Ctx): IdentityWorld {
+  const clock = createTestClock();
+  const base = createTestCtx(databaseUrl, { clock, ...(like === undefined ? {} : { like }), poolSize: 4 });
+  const namespaceId = like?.namespaceId ?? `ns-${randomUUID()}`;
+  const registry = createTestRegistry({ ...base, namespaceId });
+  return { ctx: { ...base, namespaceId, backends: { registry } }, registry, clock };
+}
+
+function createTestRegistry(ctx: Ctx): TestRegistry {
+  const registry: TestRegistry = {
+    failWith: null,
+    created: [],
+    async createDevice(call, device) {
+      if (registry.failWith !== null) throw registry.failWith;
+      if (registry.created.some(({ uuid }) => uuid === device.uuid)) return device.uuid;
+      if (registry.created.some(({ deviceName }) => deviceName === device.deviceName)) throw refusal(409);
+      registry.created.push(device);
+      const row = { uuid: device.uuid, name: device.deviceName, deviceId: device.deviceId, createdAt: ctx.clock() };
+      await ctx.db.$transaction((tx) => upsertDevice(tx, call.namespaceId, row));
+      return device.uuid;
+    },
+    async deleteDevice(call, uuid) {
+      if (registry.failWith !== null) throw registry.failWith;
+      if (!registry.created.some((device) => device.uuid === uuid)) throw refusal(404);
+      await ctx.db.$transaction((tx) => removeDevice(tx, call.namespaceId, uuid));
+    },
+  };
+  return registry;
+}
+
+export function refusal(status: number): AppError {
+  return new AppError("backend.refused", "The registry refused.", { context: { status } });
+}
+
+export function actorOf(role: Role): Actor {
+  return { kind: "user", id: randomUUID(), name: role, role, sessionId: randomUUID(), address: "192.0.2.1" };
+}
+
+/** Expects a rejection with this code. */
+export async function expectRefusal(promise: Promise<unknown>, code: ErrorCode): Promise<void> {
+  await expect(promise).rejects.toMatchObject({ name: "AppError", code });
+}
+
+/** The audit log, oldest first, as "action outcome"; the chain is checked on the way. */
+export async function auditStory(ctx: Ctx): Promise<string[]> {
+  expect(await verifyChain(ctx.db, ctx.namespaceId)).toMatchObject({ intact: true });
+  const { data } = await listAudit(ctx, SYSTEM, { limit: 200 });
+  return data.reverse().map((entry) => `${entry.action} ${entry.outcome}`);
+}
