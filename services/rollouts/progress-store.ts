@@ -42,3 +42,42 @@ export async function moveDevice(
     select: { updateId: true },
   });
 }
+
+/** {@link lockTracked} for many devices, locked in one order so that two callers wait instead of deadlocking. */
+export async function lockTrackedMany(
+  tx: Tx,
+  namespaceId: string,
+  of: readonly { correlationId: string | null; deviceUuid: string }[],
+): Promise<(TrackedDevice & { correlationId: string; deviceUuid: string })[]> {
+  if (of.length === 0) return [];
+  const wanted = JSON.stringify(of.map(({ correlationId, deviceUuid }) => ({ correlationId, deviceUuid })));
+  const rows = await tx.$queryRaw<{ updateId: string; state: string; correlationId: string; deviceUuid: string }[]>`
+    SELECT d."updateId", d.state, u."correlationId", d."deviceUuid"
+    FROM jsonb_to_recordset(${wanted}::jsonb) AS w("correlationId" text, "deviceUuid" uuid)
+    JOIN "update" u ON u."namespaceId" = ${namespaceId} AND u."correlationId" = w."correlationId"
+    JOIN update_device d ON d."updateId" = u.id AND d."deviceUuid" = w."deviceUuid"
+    ORDER BY d."updateId", d."deviceUuid" FOR UPDATE OF d`;
+  return rows.map((row) => ({ ...row, state: UpdateDeviceState.parse(row.state) }));
+}
+
+/** {@link moveDevice} for many devices in one statement; evidence that is null leaves what is there. */
+export async function moveDevices(
+  tx: Tx,
+  moves: readonly {
+    updateId: string;
+    deviceUuid: string;
+    state: UpdateDeviceState;
+    reasonCode: string | null;
+    reason: string | null;
+    at: Date;
+    evidence: Prisma.InputJsonObject | null;
+  }[],
+): Promise<void> {
+  if (moves.length === 0) return;
+  await tx.$executeRaw`
+    UPDATE update_device AS d SET state = m.state, "reasonCode" = m."reasonCode", reason = m.reason, "stateAt" = m.at,
+      confirmed = true, evidence = coalesce(nullif(m.evidence, 'null'::jsonb), d.evidence)
+    FROM jsonb_to_recordset(${JSON.stringify(moves)}::jsonb) AS m("updateId" uuid, "deviceUuid" uuid, state text, "reasonCode" text,
+      reason text, at timestamptz, evidence jsonb)
+    WHERE d."updateId" = m."updateId" AND d."deviceUuid" = m."deviceUuid"`;
+}

@@ -21,7 +21,7 @@ import { recordRequestedIn } from "#services/audit/service.ts";
 import * as fleet from "#services/fleet/service.ts";
 import { driveAll, driveUpdate, requestCancel } from "./drive.ts";
 import { resolvePlan } from "./plan.ts";
-import { lockTracked, moveDevice } from "./progress-store.ts";
+import { lockTracked, lockTrackedMany, moveDevice, moveDevices } from "./progress-store.ts";
 import * as store from "./store.ts";
 
 /** The signed manifest behind "updated". */
@@ -168,6 +168,28 @@ export async function recordDeviceProgress(tx: Tx, namespaceId: string, progress
     },
   );
   await publishEvent(tx, namespaceId, { topic: "update", subjectId: tracked.updateId });
+}
+
+/** {@link recordProgressEverywhere} for many devices in a fixed number of statements; at most one step a device and update. */
+export async function recordProgressEverywhereMany(
+  tx: Tx,
+  namespaceId: string,
+  steps: readonly TrackedProgress[],
+): Promise<void> {
+  await fleet.recordProgressMany(tx, namespaceId, steps);
+  const byDevice = new Map(steps.map((step) => [`${step.correlationId}/${step.deviceUuid}`, step]));
+  const tracked = await lockTrackedMany(tx, namespaceId, [...byDevice.values()]);
+  const moves = tracked.flatMap(({ updateId, state, correlationId, deviceUuid }) => {
+    const step = byDevice.get(`${correlationId}/${deviceUuid}`);
+    const next = step === undefined ? null : advance(state, step);
+    return step === undefined || next === null
+      ? []
+      : [{ updateId, deviceUuid, ...next, at: step.at, evidence: step.evidence ?? null }];
+  });
+  await moveDevices(tx, moves);
+  for (const updateId of new Set(moves.map((move) => move.updateId))) {
+    await publishEvent(tx, namespaceId, { topic: "update", subjectId: updateId });
+  }
 }
 
 /** What director and device registry call: the fleet index and the update learn of it in the same transaction. */
