@@ -15,7 +15,6 @@ import { recordActivity, setCertificate } from "#services/fleet/service.ts";
 import { audited } from "./audited.ts";
 import { readCertificate, requireRow } from "./certificates.ts";
 import type { IdentityCtx } from "./ctx.ts";
-import { createRegistryDevice } from "./registry-device.ts";
 import * as store from "./store.ts";
 
 /**
@@ -40,8 +39,12 @@ export async function approveCertificate(
     after: { state: "allowed", deviceUuid, ...(input.note === undefined ? {} : { note: input.note }) },
   };
   await audited(ctx, { actor, entry }, async (finish) => {
-    const pem = certificatePem({ der: Buffer.from(certificate) });
-    await createRegistryDevice(ctx, { uuid: deviceUuid, name, certificatePem: pem });
+    await ctx.backends.registry.createDevice(ctx, {
+      uuid: deviceUuid,
+      deviceId: deviceUuid,
+      deviceName: name,
+      credentials: certificatePem({ der: Buffer.from(certificate) }),
+    });
     await ctx.db.$transaction(async (tx) => {
       const locked = await lockCertificate(tx, ctx, row.fingerprint);
       await assertApprovable(ctx, tx, locked);

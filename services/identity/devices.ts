@@ -4,7 +4,6 @@ import { findDeviceNames } from "#services/fleet/service.ts";
 import { audited } from "./audited.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import { revokeCertificatesOfDevice } from "./decisions.ts";
-import { deleteRegistryDevice } from "./registry-device.ts";
 
 /**
  * Deletes a device: revokes its certificates first, so that it is out whatever the registry answers, then has the registry
@@ -19,7 +18,7 @@ export async function deleteDevice(ctx: IdentityCtx, actor: Actor, uuid: string)
   const entry = { action: "device.delete" as const, target: { kind: "device" as const, id: uuid, name } };
   await audited(ctx, { actor, entry }, async (finish) => {
     const revoked = await ctx.db.$transaction((tx) => revokeCertificatesOfDevice(tx, ctx, actor, uuid));
-    const known = await deleteRegistryDevice(ctx, uuid);
-    await ctx.db.$transaction((tx) => finish(tx, { certificatesRevoked: revoked, knownToRegistry: known }));
+    await ctx.backends.registry.deleteDevice(ctx, uuid);
+    await ctx.db.$transaction((tx) => finish(tx, { certificatesRevoked: revoked }));
   });
 }

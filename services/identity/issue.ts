@@ -10,7 +10,6 @@ import { openFleetCa } from "./authorities.ts";
 import { assertTomlSafe, credentialBundle } from "./bundle.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import { loadDoorRootPem } from "./door-certificate.ts";
-import { createRegistryDevice } from "./registry-device.ts";
 import * as store from "./store.ts";
 import { SIMULATED_UNIT } from "./visits.ts";
 
@@ -43,7 +42,12 @@ export async function issueDevice(
     const signed = await sign(ctx, deviceUuid, simulated);
     const { certificate } = signed;
     if (!pending) {
-      await createRegistryDevice(ctx, { uuid: deviceUuid, name: input.name, certificatePem: signed.certificatePem });
+      await ctx.backends.registry.createDevice(ctx, {
+        uuid: deviceUuid,
+        deviceId: deviceUuid,
+        deviceName: input.name,
+        credentials: signed.certificatePem,
+      });
     }
     await ctx.db.$transaction(async (tx) => {
       if (!pending) {

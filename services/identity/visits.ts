@@ -10,7 +10,6 @@ import { touchDevices } from "#services/fleet/service.ts";
 import { audited } from "./audited.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import { applyDecision, lockCertificate, lockOf } from "./decisions.ts";
-import { createRegistryDevice } from "./registry-device.ts";
 import * as store from "./store.ts";
 import * as refusals from "./store-refusals.ts";
 
@@ -105,12 +104,19 @@ export async function admitNewcomer(ctx: IdentityCtx, visit: Visit): Promise<voi
 
 /** A name from the allowlist that is taken meanwhile must not keep the device out: then its UUID is its name. */
 async function createNamed(ctx: IdentityCtx, visit: Visit, device: { uuid: string; name: string }): Promise<void> {
-  const pem = certificatePem(visit.leaf);
+  const { uuid, name } = device;
+  const make = (deviceName: string) =>
+    ctx.backends.registry.createDevice(ctx, {
+      uuid,
+      deviceId: uuid,
+      deviceName,
+      credentials: certificatePem(visit.leaf),
+    });
   try {
-    await createRegistryDevice(ctx, { ...device, certificatePem: pem });
+    await make(name);
   } catch (error) {
-    if (!isAppError(error, "device.conflict") || device.name === device.uuid) throw error;
-    await createRegistryDevice(ctx, { uuid: device.uuid, name: device.uuid, certificatePem: pem });
+    if (!isAppError(error, "device.conflict") || name === uuid) throw error;
+    await make(uuid);
   }
 }
 

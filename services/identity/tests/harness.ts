@@ -13,7 +13,7 @@ import { createTestClock, createTestCtx, type TestClock } from "#tests/harness/c
 /** A registry that keeps its rows where the real one shows them, and can be told to be away. */
 export type TestRegistry = IdentityCtx["backends"]["registry"] & {
   failWith: AppError | null;
-  readonly created: { uuid: string; deviceName: string; credentials: string }[];
+  readonly created: { uuid: string; deviceName: string }[];
 };
 
 export type IdentityWorld = { ctx: IdentityCtx; registry: TestRegistry; clock: TestClock };
@@ -33,24 +33,20 @@ function createTestRegistry(ctx: Ctx): TestRegistry {
     created: [],
     async createDevice(call, device) {
       if (registry.failWith !== null) throw registry.failWith;
-      if (registry.created.some(({ uuid }) => uuid === device.uuid)) return device.uuid;
-      if (registry.created.some(({ deviceName }) => deviceName === device.deviceName)) throw refusal(409);
+      if (registry.created.some(({ uuid }) => uuid === device.uuid)) return;
+      if (registry.created.some(({ deviceName }) => deviceName === device.deviceName)) {
+        throw new AppError("device.conflict", "Another device has this name.");
+      }
       registry.created.push(device);
       const row = { uuid: device.uuid, name: device.deviceName, deviceId: device.deviceId, createdAt: ctx.clock() };
       await ctx.db.$transaction((tx) => upsertDevice(tx, call.namespaceId, row));
-      return device.uuid;
     },
     async deleteDevice(call, uuid) {
       if (registry.failWith !== null) throw registry.failWith;
-      if (!registry.created.some((device) => device.uuid === uuid)) throw refusal(404);
       await ctx.db.$transaction((tx) => removeDevice(tx, call.namespaceId, uuid));
     },
   };
   return registry;
-}
-
-export function refusal(status: number): AppError {
-  return new AppError("backend.refused", "The registry refused.", { context: { status } });
 }
 
 export function actorOf(role: Role): Actor {
