@@ -155,7 +155,7 @@ export async function touchDevices(
 
 /** The device asked the director for its root: its contact counts, and a device never seen before is up to date from now on. */
 export async function recordContact(tx: Tx, namespaceId: string, uuid: string, at: Date): Promise<void> {
-  if (!(await store.updateFirstContact(tx, namespaceId, uuid, at))) return;
+  if (!(await store.updateContact(tx, namespaceId, uuid, at))) return;
   await recordActivity(tx, namespaceId, { deviceUuid: uuid, at, kind: "connection", text: "First contact." });
 }
 

@@ -158,13 +158,14 @@ export async function updateSeen(
 }
 
 /** @returns whether this was the device's first contact */
-export async function updateFirstContact(tx: Tx, namespaceId: string, uuid: string, at: Date): Promise<boolean> {
-  await tx.$executeRaw`
-    UPDATE fleet_device SET "lastSeenAt" = ${at}
-    WHERE "namespaceId" = ${namespaceId} AND uuid = ${uuid}::uuid AND ("lastSeenAt" IS NULL OR "lastSeenAt" < ${at})`;
-  const { count } = await tx.fleetDevice.updateMany({
-    where: { namespaceId, uuid, status: "never_seen" },
-    data: { status: "up_to_date", statusReason: null, statusAt: at },
-  });
-  return count > 0;
+export async function updateContact(tx: Tx, namespaceId: string, uuid: string, at: Date): Promise<boolean> {
+  const rows = await tx.$queryRaw<{ before: string }[]>`
+    UPDATE fleet_device AS d SET "lastSeenAt" = greatest(d."lastSeenAt", ${at}::timestamptz),
+      status = CASE WHEN b.status = 'never_seen' THEN 'up_to_date' ELSE d.status END,
+      "statusAt" = CASE WHEN b.status = 'never_seen' THEN ${at}::timestamptz ELSE d."statusAt" END
+    FROM (
+      SELECT status FROM fleet_device WHERE "namespaceId" = ${namespaceId} AND uuid = ${uuid}::uuid FOR UPDATE
+    ) AS b
+    WHERE d."namespaceId" = ${namespaceId} AND d.uuid = ${uuid}::uuid RETURNING b.status AS before`;
+  return rows[0]?.before === "never_seen";
 }
