@@ -1,13 +1,21 @@
 import type { FastifyInstance } from "fastify";
+import { openBlobs } from "#lib/blobs/open.ts";
 import type { Config } from "#lib/config/load.ts";
 import { requireSecret } from "#lib/config/load.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { createOtaServer } from "#lib/http/server.ts";
 import { runProcess } from "#lib/process.ts";
+import { registerImageRepoRoutes } from "#services/image-repo/routes.ts";
+import { ensureRepo } from "#services/keyserver/service.ts";
+
+/** Longer than a connection may be idle: an upload that has not grown for so long is dead. */
+const DEAD_UPLOAD_MS = 600_000;
 
 if (import.meta.main) {
   await runProcess("services", async ({ config, secrets, ctx, onStop }) => {
+    await ensureRepo(ctx, "image");
+    await openBlobs(config).sweepStaged(new Date(Date.now() - DEAD_UPLOAD_MS));
     const app = createServices(ctx, requireSecret(secrets, "SERVICES_TOKEN"));
     onStop("http", () => app.close());
     await listenOn(app, config);
@@ -17,6 +25,7 @@ if (import.meta.main) {
 /** All embedded OTA Connect services on one server; their paths do not collide. */
 export function createServices(ctx: Ctx, servicesToken: string): FastifyInstance {
   const app = createOtaServer({ ctx, servicesToken });
+  registerImageRepoRoutes(app, { blobs: openBlobs(ctx.config) });
   return app;
 }
 

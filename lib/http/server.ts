@@ -121,18 +121,35 @@ function assertToken(given: string | undefined, servicesToken: string): void {
   throw new AppError("ota.unauthorized", "These services answer only to calls that carry SERVICES_TOKEN.");
 }
 
+/**
+ * Error handler of target downloads: status and an empty body, because a device writes whatever it gets into the file and
+ * resumes after it.
+ *
+ * @see contracts/aktualizr-client.md section 6
+ */
+export function sendErrorWithoutBody(error: unknown, req: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status } = translate(error, req);
+  return reply.code(status).removeHeader("content-type").header("content-length", 0).send();
+}
+
 function sendError(error: unknown, req: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (isAppError(error, "ota.malformed_body")) return sendPlain(reply, 400, error.message);
   const framework = frameworkStatus(error);
   if (framework !== null) return sendPlain(reply, framework.status, framework.text);
+  const { status, body } = translate(error, req);
+  return reply.code(status).type("application/json").send(body);
+}
+
+function translate(error: unknown, req: FastifyRequest): ReturnType<typeof toOtaError> {
   const known = isDatabaseDown(error)
     ? new AppError("internal.unavailable", "The database does not answer right now.", { cause: error })
     : error;
-  const { status, body } = toOtaError(known);
+  const translated = toOtaError(known);
+  const { status, body } = translated;
   const facts = { err: known, errorId: body.errorId, method: req.method, route: req.routeOptions.url, status };
   if (status >= 500) req.ctx.log.error(facts, "request failed");
   else req.ctx.log.debug(facts, "request refused");
-  return reply.code(status).type("application/json").send(body);
+  return translated;
 }
 
 /** What Fastify itself refuses before a handler runs. */

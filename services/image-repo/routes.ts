@@ -1,0 +1,92 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { BlobStore } from "#lib/blobs/store.ts";
+import { CreateRepo } from "#lib/contracts/ota/reposerver.ts";
+import { DEFAULT_NAMESPACE } from "#lib/ctx.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+import { parseEntity } from "#lib/http/ota-parse.ts";
+import { addRepo, currentRoot, ensureRepo, findRepo, findRoot } from "#services/keyserver/service.ts";
+import type { ImageRepoCtx } from "./images.ts";
+import { type RoleName, readRole } from "./roles.ts";
+import { registerCommentRoutes } from "./routes-comments.ts";
+import { registerExtensionRoutes } from "./routes-extension.ts";
+import { registerTargetRoutes } from "./routes-targets.ts";
+
+/** The repository of a request's namespace. Also puts its id on the reply, as every answer below a repository carries it. */
+export type OpenRepo = (req: FastifyRequest, reply: FastifyReply) => Promise<{ ctx: ImageRepoCtx; repoId: string }>;
+
+const ROLES: readonly RoleName[] = ["targets", "snapshot", "timestamp"];
+
+/**
+ * The image repository's contract, under both its addresses: `user_repo` finds the repository by namespace, `repo/{id}`
+ * names one, which must be the namespace's own.
+ *
+ * @see contracts/reposerver-keyserver.md sections 1 to 3
+ */
+export function registerImageRepoRoutes(app: FastifyInstance, { blobs }: { blobs: BlobStore }): void {
+  const openRepo: OpenRepo = async (req, reply) => {
+    const ctx: ImageRepoCtx = { ...req.ctx, blobs };
+    const repoId = await requireRepo(ctx);
+    assertNamed(req.params, repoId);
+    reply.header("x-ats-tuf-repo-id", repoId);
+    return { ctx, repoId };
+  };
+  app.post("/api/v1/user_repo", async (req, reply) => {
+    const { keyType } = parseEntity(CreateRepo, req.body ?? {});
+    if (keyType !== "ED25519") throw new AppError("ota.not_implemented", "keyType: keys here are ED25519.");
+    const { repoId } = await addRepo(req.ctx, "image");
+    return reply.type("application/json").send(JSON.stringify(repoId));
+  });
+  for (const prefix of ["/api/v1/user_repo", "/api/v1/repo/:repoId"]) {
+    app.register(
+      async (repo) => {
+        registerRoleRoutes(repo, openRepo);
+        registerTargetRoutes(repo, openRepo);
+        registerCommentRoutes(repo, openRepo);
+        registerExtensionRoutes(repo, openRepo);
+      },
+      { prefix },
+    );
+  }
+}
+
+function registerRoleRoutes(app: FastifyInstance, openRepo: OpenRepo): void {
+  app.get("/root.json", async (req, reply) => {
+    const { ctx, repoId } = await openRepo(req, reply);
+    const { bytes, checksum } = await currentRoot(ctx, repoId);
+    return sendSigned(reply, bytes, checksum);
+  });
+  app.get<{ Params: { version: string } }>("/:version(^\\d+).root.json", async (req, reply) => {
+    const { ctx, repoId } = await openRepo(req, reply);
+    const bytes = await findRoot(ctx.db, repoId, Number(req.params.version));
+    // 404 is what ends a device's walk; anything else would be an error to it.
+    if (bytes === null) throw new AppError("ota.root_role_not_found", "There is no root of this version.");
+    return sendSigned(reply, bytes, null);
+  });
+  for (const role of ROLES) {
+    app.get(`/${role}.json`, async (req, reply) => {
+      const { ctx, repoId } = await openRepo(req, reply);
+      const { bytes, checksum } = await readRole(ctx, repoId, role);
+      return sendSigned(reply, bytes, checksum);
+    });
+  }
+}
+
+/** Metadata as it was signed, byte for byte. */
+export function sendSigned(reply: FastifyReply, bytes: Buffer, checksum: string | null): FastifyReply {
+  if (checksum !== null) reply.header("x-ats-role-checksum", checksum);
+  return reply.type("application/json").send(bytes);
+}
+
+/** The default namespace's repository is made when it is first needed; another's by POST. @throws AppError `ota.no_repo_for_namespace` */
+async function requireRepo(ctx: ImageRepoCtx): Promise<string> {
+  const found = await findRepo(ctx.db, ctx.namespaceId, "image");
+  if (found !== null) return found.repoId;
+  if (ctx.namespaceId === DEFAULT_NAMESPACE) return (await ensureRepo(ctx, "image")).repoId;
+  throw new AppError("ota.no_repo_for_namespace", "This namespace has no image repository yet.");
+}
+
+/** @throws AppError `auth.forbidden` when the address names another repository than the namespace's */
+function assertNamed(params: unknown, repoId: string): void {
+  if (typeof params !== "object" || params === null || !("repoId" in params) || params.repoId === repoId) return;
+  throw new AppError("auth.forbidden", "The repository belongs to another namespace.");
+}
