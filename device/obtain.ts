@@ -1,0 +1,96 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { readdir, rename, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { type CredentialFiles, readCredentialFolder } from "#device/credentials.ts";
+import { findFile, makeFolder, writeAtomically } from "#device/files.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+
+export type ObtainedDevice = {
+  readonly name: string;
+  readonly files: CredentialFiles;
+  readonly stateDir: string;
+  readonly hardwareId: string;
+  readonly secondaries: number;
+};
+
+type Wanted = {
+  readonly count: number;
+  readonly hardware: string;
+  readonly secondaries: number;
+  readonly dir: string;
+  readonly pending: boolean;
+};
+
+const Profile = z.object({ hardware: z.string(), secondaries: z.number(), pending: z.boolean() });
+
+/**
+ * The wanted devices: first those in the folder that fit, then new ones for which this install issues credentials. A
+ * device's folder is complete or not there: it gets its name only when its credentials are in it.
+ *
+ * @throws AppError `start.failed` when the install refuses to issue
+ */
+export async function obtainDevices(wanted: Wanted, say: (line: string) => void): Promise<readonly ObtainedDevice[]> {
+  await makeFolder(wanted.dir);
+  const names = (await findFitting(wanted)).slice(0, wanted.count);
+  if (names.length > 0) say(`using ${names.length} device(s) from ${wanted.dir}`);
+  while (names.length < wanted.count) {
+    const name = `sim-${wanted.hardware.replace(/[^A-Za-z0-9._-]/g, "-")}-${randomBytes(3).toString("hex")}`;
+    await issue(wanted, name);
+    say(`${name}: credentials issued${wanted.pending ? ", waits for approval" : ""}`);
+    names.push(name);
+  }
+  return Promise.all(
+    names.map(async (name) => ({
+      name,
+      files: await readCredentialFolder(join(wanted.dir, name, "credentials")),
+      stateDir: join(wanted.dir, name, "state"),
+      hardwareId: wanted.hardware,
+      secondaries: wanted.secondaries,
+    })),
+  );
+}
+
+async function findFitting(wanted: Wanted): Promise<string[]> {
+  const fitting: string[] = [];
+  for (const name of (await readdir(wanted.dir)).sort()) {
+    const bytes = await findFile(join(wanted.dir, name, "profile.json"));
+    if (bytes === null) continue;
+    const profile = Profile.safeParse(JSON.parse(bytes.toString("utf8")));
+    if (!profile.success) continue;
+    const { hardware, secondaries, pending } = profile.data;
+    if (hardware === wanted.hardware && secondaries === wanted.secondaries && pending === wanted.pending)
+      fitting.push(name);
+  }
+  return fitting;
+}
+
+async function issue(wanted: Wanted, name: string): Promise<void> {
+  const draft = join(wanted.dir, `.${name}`);
+  await makeFolder(draft);
+  try {
+    const out = resolve(draft, "credentials");
+    const words = ["device", "issue", "--name", name, "--hardware", wanted.hardware, "--out", out, "--simulated"];
+    await runGatehouse(wanted.pending ? [...words, "--pending"] : words);
+    const { hardware, secondaries, pending } = wanted;
+    await writeAtomically(join(draft, "profile.json"), JSON.stringify({ hardware, secondaries, pending }));
+    await rename(draft, join(wanted.dir, name));
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** The command says on standard error what is wrong; its standard output is of no use here. */
+function runGatehouse(words: readonly string[]): Promise<void> {
+  const script = join(import.meta.dirname, "..", "cli", "gatehouse.mjs");
+  return new Promise((done, fail) => {
+    const child = spawn(process.execPath, [script, ...words], { stdio: ["ignore", "ignore", "inherit"] });
+    child.on("error", (cause) => fail(new AppError("start.failed", "The gatehouse command cannot be run.", { cause })));
+    child.on("close", (code) => {
+      if (code === 0) done();
+      else fail(new AppError("start.failed", "This install did not issue the credentials. Is it running (npm start)?"));
+    });
+  });
+}
