@@ -10,3 +10,8 @@ export function prepareConsoleEnvironment(values: { publicUrl: string; authSecre
     NEXT_TELEMETRY_DISABLED: "1",
   });
 }
+
+/** Whether pages are built as they are asked for, by `npm run dev`. */
+export function isDevelopment(): boolean {
+  return process.env.NODE_ENV === "development";
+}

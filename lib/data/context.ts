@@ -1,6 +1,7 @@
 import { type CookieNames, cookieNames } from "#lib/auth/cookies.ts";
+import { type BackendCtx, createBackends } from "#lib/backends/backends.ts";
 import { loadConfig, requireSecret } from "#lib/config/load.ts";
-import { type Ctx, DEFAULT_NAMESPACE } from "#lib/ctx.ts";
+import { DEFAULT_NAMESPACE } from "#lib/ctx.ts";
 import { createLiveEvents, type LiveEvents } from "#lib/data/live-events.ts";
 import { createDb } from "#lib/db/client.ts";
 import { ensureInstallId } from "#lib/db/install.ts";
@@ -8,7 +9,7 @@ import { createMasterKey } from "#lib/keys/master-key.ts";
 import { createLog } from "#lib/log/log.ts";
 
 /** What pages and routes of the console share: one of it a process. */
-export type Console = Omit<Ctx, "requestId" | "namespaceId"> & {
+export type Console = Omit<BackendCtx, "requestId" | "namespaceId"> & {
   readonly live: LiveEvents;
   readonly cookies: CookieNames;
   /** Seals session cookies. */
@@ -43,7 +44,7 @@ export async function disposeConsole(): Promise<void> {
 }
 
 /** The context of one request. */
-export function requestCtx(it: Console, requestId: string): Ctx {
+export function requestCtx(it: Console, requestId: string): BackendCtx {
   return { ...it, log: it.log.child({ requestId }), requestId, namespaceId: DEFAULT_NAMESPACE };
 }
 
@@ -54,6 +55,7 @@ async function createConsole(): Promise<Console> {
   const db = createDb(databaseUrl);
   try {
     const installId = await ensureInstallId(db);
+    const backends = createBackends(config, secrets);
     const live = await createLiveEvents({ databaseUrl, log });
     return {
       config,
@@ -61,11 +63,13 @@ async function createConsole(): Promise<Console> {
       log,
       clock: () => new Date(),
       keys: createMasterKey(requireSecret(secrets, "MASTER_KEY")),
+      backends,
       live,
       cookies: cookieNames(installId, config.publicUrl),
       authSecret: requireSecret(secrets, "NEXTAUTH_SECRET"),
       async dispose() {
         await live.close();
+        backends.close();
         await db.$disconnect();
       },
     };
