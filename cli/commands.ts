@@ -1,4 +1,5 @@
 import type { Given, OptionRules } from "#cli/arguments.ts";
+import { ensureClient } from "#prisma/generate.ts";
 
 export interface Command {
   readonly name: string;
@@ -9,7 +10,10 @@ export interface Command {
   run(given: Given): Promise<number>;
 }
 
-/** Everything the command line can do. A command's code is loaded only when it runs. */
+/**
+ * Everything the command line can do. A command's code is loaded only when it runs: on a clean checkout the database
+ * client that it imports has to be made first.
+ */
 export const COMMANDS: readonly Command[] = [
   {
     name: "start",
@@ -34,7 +38,10 @@ export const COMMANDS: readonly Command[] = [
       name: { type: "string", required: true },
       expires: { type: "string" },
     },
-    run: async (given) => (await import("#cli/commands/token.ts")).createToken(given),
+    run: async (given) => {
+      await ensureClient();
+      return (await import("#cli/commands/token.ts")).createToken(given);
+    },
   },
   {
     name: "device issue",
@@ -47,20 +54,29 @@ export const COMMANDS: readonly Command[] = [
       simulated: { type: "boolean" },
       pending: { type: "boolean" },
     },
-    run: async (given) => (await import("#cli/commands/device.ts")).issueDeviceFiles(given),
+    run: async (given) => {
+      await ensureClient();
+      return (await import("#cli/commands/device.ts")).issueDeviceFiles(given);
+    },
   },
   {
     name: "audit verify",
     synopsis: "",
     summary: "check that the audit log was not altered",
     options: {},
-    run: async () => (await import("#cli/commands/audit.ts")).verifyAudit(),
+    run: async () => {
+      await ensureClient();
+      return (await import("#cli/commands/audit.ts")).verifyAudit();
+    },
   },
   {
     name: "migrate",
     synopsis: "",
     summary: "bring the database up to this version",
     options: {},
-    run: async () => (await import("#cli/commands/migrate.ts")).migrate(),
+    run: async () => {
+      await ensureClient();
+      return (await import("#cli/commands/migrate.ts")).migrate();
+    },
   },
 ];

@@ -1,8 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client } from "pg";
-import { withoutPassword } from "#lib/db/client.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "#lib/db/embedded.ts";
-import { AppError } from "#lib/errors/app-error.ts";
 import type { Log } from "#lib/log/log.ts";
 
 const FIRST_DELAY_MS = 200;
@@ -57,23 +54,4 @@ export async function superviseEmbedded(dataDir: string, log: Log): Promise<Data
       await kept;
     },
   };
-}
-
-/** @throws AppError `database.unreachable` naming the server without its password */
-export async function assertDatabaseAnswers(databaseUrl: string): Promise<void> {
-  const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
-  client.on("error", () => undefined); // the query below tells
-  try {
-    await client.connect();
-    await client.query("SELECT 1");
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message || ("code" in cause ? String(cause.code) : cause.name) : "";
-    throw new AppError(
-      "database.unreachable",
-      `The PostgreSQL at ${withoutPassword(databaseUrl)} cannot be used (${why}): check DATABASE_URL and that the server runs.`,
-      { cause },
-    );
-  } finally {
-    await client.end().catch(() => undefined);
-  }
 }

@@ -7,6 +7,12 @@ export function relayOutput(part: string, from: { stdout: Readable | null; stder
   relay(from.stderr, process.stderr, process.stderr.isTTY ? (line) => named(part, line) : (line) => line);
 }
 
+/** Where our own log goes: standard output, in words when a person reads it. */
+export function readableIfTerminal(part: string): { write(line: string): void } {
+  const shape = process.stdout.isTTY ? (line: string) => `${readable(part, line.trimEnd())}\n` : (line: string) => line;
+  return { write: (line) => void process.stdout.write(shape(line)) };
+}
+
 function relay(from: Readable | null, to: NodeJS.WriteStream, shape: (line: string) => string): void {
   if (from === null) return;
   createInterface({ input: from, crlfDelay: Number.POSITIVE_INFINITY }).on("line", (line) => {

@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { WantedPort } from "#cli/start/ports.ts";
 import type { Config, Part, Secrets } from "#lib/config/load.ts";
 import { REQUIRED_SECRETS } from "#lib/config/load.ts";
-import type { SecretName } from "#lib/config/settings.ts";
+import { SECRETS, type SecretName } from "#lib/config/settings.ts";
 
 export type Mode = "production" | "development";
 
@@ -18,6 +17,7 @@ export interface PartPlan {
   readonly secrets: readonly SecretName[];
 }
 
+const SECRET_NAMES = Object.keys(SECRETS.shape) as SecretName[];
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The parts of this version, in the order in which they are named to people. */
@@ -53,10 +53,11 @@ export function planPorts(config: Config): WantedPort[] {
   ];
 }
 
-/** The secrets that a part gets, as its environment: only what it needs, so that a hole in one part opens no other. */
-export function secretsFor(plan: PartPlan, all: Partial<Secrets>): Record<string, string | undefined> {
-  const names: SecretName[] = Object.keys(all).filter((name): name is SecretName => name in all);
-  return Object.fromEntries(names.map((name) => [name, plan.secrets.includes(name) ? all[name] : undefined]));
+/** What differs in a part's environment: only the secrets it needs, so that a hole in one part does not open the others. */
+export function environmentFor(plan: PartPlan, all: Secrets, mode: Mode): Record<string, string | undefined> {
+  const secrets = SECRET_NAMES.map((name) => [name, plan.secrets.includes(name) ? all[name] : undefined]);
+  // The first admin was made by then; without its password the address alone would be refused.
+  return { ...Object.fromEntries(secrets), ADMIN_EMAIL: undefined, NODE_ENV: mode };
 }
 
 export function reachableHost(host: string): string {
@@ -69,15 +70,11 @@ function part(name: Part, how: { entry: string; healthUrl: string | null; mode: 
   // The console reloads by itself in development; the other parts are restarted when a file they loaded changes.
   const before = how.mode === "development" && name !== "console" ? ["--watch", "--watch-preserve-output"] : [];
   const after = how.mode === "development" && name === "console" ? ["--dev"] : [];
-  const extra: SecretName[] = name === "console" ? ["BACKEND_TOKEN", "ADMIN_PASSWORD"] : ["BACKEND_TOKEN"];
+  const callsBackEnds = name !== "services";
   return {
     name,
     args: [...before, program, ...after],
     healthUrl: how.healthUrl,
-    secrets: [...REQUIRED_SECRETS[name], ...(name === "gateway" ? [] : extra)],
+    secrets: [...REQUIRED_SECRETS[name], ...(callsBackEnds ? (["BACKEND_TOKEN"] as const) : [])],
   };
-}
-
-export function isBuiltIn(plan: PartPlan): boolean {
-  return plan.args.some((arg) => existsSync(arg));
 }

@@ -1,7 +1,8 @@
 import { buildConsole, isBuildNeeded } from "#cli/start/build.ts";
 import { lockFolder } from "#cli/start/data-lock.ts";
-import { assertDatabaseAnswers, superviseEmbedded } from "#cli/start/database.ts";
-import { type Mode, type PartPlan, planParts, planPorts, secretsFor } from "#cli/start/parts.ts";
+import { superviseEmbedded } from "#cli/start/database.ts";
+import { readableIfTerminal } from "#cli/start/output.ts";
+import { environmentFor, type Mode, type PartPlan, planParts, planPorts } from "#cli/start/parts.ts";
 import { assertPortsFree } from "#cli/start/ports.ts";
 import { type RunningPart, superviseParts } from "#cli/start/supervise.ts";
 import { inheritedEnvironment } from "#lib/config/environment.ts";
@@ -27,7 +28,7 @@ export interface InstallOptions {
  * @returns the exit code: 0 stopped as asked, 1 could not start (every reason was printed as a sentence)
  */
 export async function runInstall(options: InstallOptions): Promise<number> {
-  const log = createLog("supervisor", "info");
+  const log = createLog("supervisor", "info", readableIfTerminal("supervisor"));
   const stops: (() => Promise<void>)[] = [];
   const stopAsked = listenForStop();
   try {
@@ -62,24 +63,27 @@ async function startInstall({ mode, planParts: plan = planParts }: InstallOption
   await assertPortsFree(planPorts(config), lock.tookOver ? LEFTOVERS_MS : 0);
   const allSecrets: Secrets = { ...ensureStoredSecrets(config.DATA_DIR), ...present(secrets) };
 
+  await ensureClient();
   const plans = plan(config, mode);
   const needsBuild = mode === "production" && plans.some(({ name }) => name === "console");
-  const built = needsBuild ? build(log, stopAsked) : Promise.resolve();
+  const built = needsBuild ? build(start) : Promise.resolve();
   built.catch(() => undefined); // awaited below
-  await ensureClient();
   const databaseUrl = await startDatabase(config, secrets, start);
   const applied = await applyMigrations(databaseUrl);
   if (applied.length > 0) log.info({ applied }, "migrated the database");
+  // Loaded only now: on a clean checkout the database client that it imports was made a moment ago.
+  const { prepareFirstUser } = await import("#cli/start/first-user.ts");
+  const setupLink = await prepareFirstUser({ config, secrets: allSecrets, databaseUrl, log });
   await built;
   stopAsked.throwIfAborted();
 
+  const partSecrets = { ...allSecrets, DATABASE_URL: databaseUrl };
   const parts: RunningPart[] = [];
   start.onStop(async () => {
     await Promise.all(parts.map((part) => part.stop()));
   });
   const ready = superviseParts(plans, {
-    environmentOf: (part) =>
-      inheritedEnvironment({ ...secretsFor(part, { ...allSecrets, DATABASE_URL: databaseUrl }), NODE_ENV: mode }),
+    environmentOf: (part) => inheritedEnvironment(environmentFor(part, partSecrets, mode)),
     log,
     onStarted: (part) => parts.push(part),
   });
@@ -87,22 +91,22 @@ async function startInstall({ mode, planParts: plan = planParts }: InstallOption
   stopAsked.throwIfAborted();
   log.info({ parts: parts.map(({ name }) => name) }, "ready");
   console.log(`Gatehouse is ready: ${config.publicUrl}`);
+  if (setupLink !== null) console.log(`Nobody can sign in yet. This link sets up the first admin, once: ${setupLink}`);
 }
 
 async function startDatabase(config: Config, secrets: Secrets, start: Start): Promise<string> {
-  if (secrets.DATABASE_URL !== undefined) {
-    await assertDatabaseAnswers(secrets.DATABASE_URL);
-    return secrets.DATABASE_URL;
-  }
+  if (secrets.DATABASE_URL !== undefined) return secrets.DATABASE_URL;
   const database = await superviseEmbedded(config.DATA_DIR, start.log);
   start.onStop(() => database.stop());
   return database.url;
 }
 
-async function build(log: Log, signal: AbortSignal): Promise<void> {
+async function build({ log, stopAsked, onStop }: Start): Promise<void> {
   if (!(await isBuildNeeded())) return;
   log.info("building the console; this takes a minute or two");
-  await buildConsole({ verbose: false, signal });
+  const failedElsewhere = new AbortController();
+  onStop(async () => failedElsewhere.abort());
+  await buildConsole({ verbose: false, signal: AbortSignal.any([stopAsked, failedElsewhere.signal]) });
 }
 
 function listenForStop(): AbortSignal {

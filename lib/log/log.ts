@@ -1,11 +1,11 @@
-import { type Logger, pino } from "pino";
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from "pino";
 import { isAppError } from "#lib/errors/app-error.ts";
 
 export type Log = Logger;
 
 /** Structured logs, a JSON object a line on standard output. Known places of secrets are removed whatever the caller passes. */
-export function createLog(part: string, level: string): Log {
-  return pino({
+export function createLog(part: string, level: string, destination?: DestinationStream): Log {
+  const options: LoggerOptions = {
     level,
     base: { part },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -26,7 +26,8 @@ export function createLog(part: string, level: string): Log {
       censor: "[removed]",
     },
     serializers: { err: serializeError },
-  });
+  };
+  return destination === undefined ? pino(options) : pino(options, destination);
 }
 
 function serializeError(error: unknown): Record<string, unknown> {

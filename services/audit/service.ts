@@ -79,6 +79,11 @@ export type ChainVerdict =
   | { intact: true; entries: number }
   | { intact: false; entries: number; brokenAt: string; why: string };
 
+/** Every namespace that has an audit log. Needs the database and nothing else. */
+export function listChains(db: DbOrTx): Promise<string[]> {
+  return store.listChains(db);
+}
+
 /** Recomputes the whole chain of a namespace, a batch at a time. Needs the database and nothing else. */
 export async function verifyChain(db: DbOrTx, namespaceId: string): Promise<ChainVerdict> {
   let previous: Uint8Array = CHAIN_START;

@@ -91,6 +91,16 @@ export async function listEntries(db: DbOrTx, namespaceId: string, query: ListAu
   };
 }
 
+/** The namespaces that have entries: each has a chain of its own. */
+export async function listChains(db: DbOrTx): Promise<string[]> {
+  const rows = await db.auditEntry.findMany({
+    distinct: ["namespaceId"],
+    select: { namespaceId: true },
+    orderBy: { namespaceId: "asc" },
+  });
+  return rows.map((row) => row.namespaceId);
+}
+
 export async function readChain(db: DbOrTx, namespaceId: string, from: bigint) {
   return db.auditEntry.findMany({
     where: { namespaceId, sequence: { gte: from } },

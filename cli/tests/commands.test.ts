@@ -1,0 +1,132 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cleanEnvironment, freshSettings, type RunningInstall, startFixture } from "#cli/tests/running-install.ts";
+
+const PROGRAM = fileURLToPath(new URL("../gatehouse.mjs", import.meta.url));
+
+interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+describe("the command line", () => {
+  let settings: Awaited<ReturnType<typeof freshSettings>>;
+
+  beforeAll(async () => {
+    settings = await freshSettings();
+  });
+  afterAll(() => settings.drop());
+
+  it.each([
+    [["no-such-command"]],
+    [["token", "delete"]],
+    [["token", "create", "--role", "admin"]],
+    [["token", "create", "--role", "king", "--name", "n"]],
+    [["token", "create", "--role", "admin", "--name", "n", "--expires", "soon"]],
+    [["token", "create", "--role", "admin", "--name", "n", "--verbose"]],
+    [["migrate", "now"]],
+    [[]],
+  ])("answers %j with the usage and exit code 2", async (words) => {
+    const outcome = await gatehouse(words);
+    expect(outcome.code).toBe(2);
+    expect(outcome.stdout + outcome.stderr).toContain("Usage:");
+  });
+
+  it("says in one sentence that the server is down", async () => {
+    const outcome = await gatehouse(["token", "create", "--role", "admin", "--name", "ci"]);
+    expect(outcome).toMatchObject({ code: 1, stdout: "" });
+    expect(outcome.stderr.trim().split("\n")).toEqual([expect.stringContaining("Gatehouse is not running")]);
+  });
+
+  it.runIf(olderNode() !== null)("continues under Node 24 when an older Node starts it", async () => {
+    const outcome = await run(olderNode() ?? "", [PROGRAM, "audit", "verify"]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("Gatehouse is not running");
+  });
+
+  describe("with an install that runs", () => {
+    let install: RunningInstall;
+
+    beforeAll(async () => {
+      install = startFixture([], settings.env);
+      await install.says("Gatehouse is ready");
+    });
+    afterAll(async () => {
+      install.process.kill("SIGTERM");
+      await install.exit;
+    });
+
+    it("prints a new token alone on standard output", async () => {
+      const outcome = await gatehouse(["token", "create", "--role", "operator", "--name", "ci", "--expires", "30d"]);
+      expect(outcome.code).toBe(0);
+      expect(outcome.stdout).toMatch(/^gh_[A-Za-z0-9_-]{43}\n$/);
+      const [token] = await query(
+        'SELECT name, role, "expiresAt" - "createdAt" > interval \'29 days\' AS long FROM api_token',
+      );
+      expect(token).toEqual({ name: "ci", role: "operator", long: true });
+    });
+
+    it("finds the audit log intact, and altered when an entry was altered", async () => {
+      await gatehouse(["token", "create", "--role", "support", "--name", "audited"]);
+      expect(await gatehouse(["audit", "verify"])).toMatchObject({ code: 0 });
+      await query("UPDATE audit_entry SET \"targetName\" = 'forged' WHERE sequence = 1");
+      const outcome = await gatehouse(["audit", "verify"]);
+      expect(outcome).toMatchObject({ code: 1, stdout: expect.stringContaining("entry 1") });
+    });
+
+    it("has nothing to migrate", async () => {
+      expect(await gatehouse(["migrate"])).toMatchObject({ code: 0, stdout: "The database is up to date.\n" });
+    });
+
+    it("prints a set-up link while nobody can sign in", async () => {
+      expect(install.output()).toMatch(new RegExp(`http://localhost:${settings.env.PORT}/setup#token=[\\w-]{43}\\n`));
+    });
+
+    async function query(sql: string): Promise<unknown[]> {
+      const { findEmbeddedUrl } = await import("#lib/db/embedded.ts");
+      const client = new pg.Client({ connectionString: (await findEmbeddedUrl(settings.dataDir)) ?? "" });
+      await client.connect();
+      try {
+        return (await client.query(sql)).rows;
+      } finally {
+        await client.end();
+      }
+    }
+  });
+
+  it("makes the first admin from the settings instead of a link", async () => {
+    const own = await freshSettings();
+    const admin = { ADMIN_EMAIL: "first@example.com", ADMIN_PASSWORD: "a long enough password" };
+    const install = startFixture([], { ...own.env, ...admin });
+    await install.says("Gatehouse is ready");
+    expect(install.output()).not.toContain("/setup");
+    install.process.kill("SIGTERM");
+    await install.exit;
+    await own.drop();
+  });
+
+  function gatehouse(words: string[]): Promise<Outcome> {
+    return run(process.execPath, [PROGRAM, ...words]);
+  }
+
+  async function run(node: string, args: string[]): Promise<Outcome> {
+    const running = promisify(execFile)(node, args, { env: { ...cleanEnvironment(), ...settings.env } });
+    const [code] = await once(running.child, "close");
+    const { stdout, stderr } = await running.catch((error: Outcome) => error);
+    return { code: code as number, stdout, stderr };
+  }
+});
+
+/** A system Node that can launch and not run Gatehouse, if there is one. */
+function olderNode(): string | null {
+  const candidates = ["/usr/bin/node", "/usr/local/bin/node"];
+  const found = candidates.find((file) => existsSync(file) && path.resolve(file) !== process.execPath);
+  return found ?? null;
+}
