@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { PassThrough, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
-import { type Page, pageOf } from "#lib/contracts/console/common.ts";
-import { Image, type ListImages } from "#lib/contracts/console/images.ts";
+import type { Page } from "#lib/contracts/console/common.ts";
+import type { ListImages } from "#lib/contracts/console/images.ts";
+import { RepoImage, RepoImagePage } from "#lib/contracts/ota/reposerver.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { type BackendCall, type BackendClient, parseReply } from "./http.ts";
 import { listSignedTargets } from "./signed-targets.ts";
@@ -13,14 +14,16 @@ export type NewImage = {
   name: string;
   version: string;
   hardwareIds: readonly string[];
+  /** Of an embedded repository: bytes of another digest are refused. */
+  sha256?: string;
   body: Readable;
 };
 
 export type ReposerverBackend = {
   /** What verified an image is known only of the embedded service; images of an external one are "not checked". */
-  listImages(call: BackendCall, query: ListImages): Promise<Page<Image>>;
+  listImages(call: BackendCall, query: ListImages): Promise<Page<RepoImage>>;
   /** @throws AppError `image.not_found` */
-  getImage(call: BackendCall, filename: string): Promise<Image>;
+  getImage(call: BackendCall, filename: string): Promise<RepoImage>;
   /**
    * Sends the image as it comes; when `body` breaks, the upload is broken off and leaves nothing.
    *
@@ -30,7 +33,7 @@ export type ReposerverBackend = {
   /** @throws AppError `image.not_found` | `image.in_use` */
   deleteImage(call: BackendCall, filename: string): Promise<void>;
   /** Recomputes length and digest of the stored bytes. @throws AppError `image.not_found` | `backend.refused` by an external one */
-  verifyImage(call: BackendCall, filename: string): Promise<Image>;
+  verifyImage(call: BackendCall, filename: string): Promise<RepoImage>;
 };
 
 const REPO = "/api/v1/user_repo";
@@ -44,11 +47,11 @@ export function createReposerverBackend(client: BackendClient, embedded: boolean
     listSignedTargets(client, await client.send(call, { method: "GET", path: `${REPO}/targets.json` }));
   return {
     async listImages(call, query) {
-      if (embedded) return get(call, `${EXTENSION}?${toQuery(query)}`, pageOf(Image));
+      if (embedded) return get(call, `${EXTENSION}?${toQuery(query)}`, RepoImagePage);
       return (await signedTargets(call)).page(query);
     },
     async getImage(call, filename) {
-      if (embedded) return get(call, `${EXTENSION}/${encodeURIComponent(filename)}`, Image);
+      if (embedded) return get(call, `${EXTENSION}/${encodeURIComponent(filename)}`, RepoImage);
       return (await signedTargets(call)).get(filename);
     },
     async uploadImage(call, image) {
@@ -59,6 +62,7 @@ export function createReposerverBackend(client: BackendClient, embedded: boolean
         hardwareIds: image.hardwareIds.join(","),
         targetFormat: "BINARY",
       });
+      if (embedded && image.sha256 !== undefined) query.set("sha256", image.sha256);
       const { body, contentType } = toMultipart(image);
       const path = `${REPO}/targets/${toPath(image.filename)}?${query}`;
       await client.send(call, { method: "PUT", path, upload: { body, contentType } }).catch(asImageError);
@@ -72,8 +76,7 @@ export function createReposerverBackend(client: BackendClient, embedded: boolean
     async verifyImage(call, filename) {
       const path = `${EXTENSION}/${encodeURIComponent(filename)}/verify`;
       const reply = await client.send(call, { method: "POST", path }).catch(asImageError);
-      parseReply(client, reply, Image.shape.verification.loose());
-      return this.getImage(call, filename);
+      return parseReply(client, reply, RepoImage);
     },
   };
 }

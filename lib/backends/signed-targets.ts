@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { decodeCursor, encodeCursor, type Page } from "#lib/contracts/console/common.ts";
-import type { Image, ListImages } from "#lib/contracts/console/images.ts";
+import type { ListImages } from "#lib/contracts/console/images.ts";
+import type { RepoImage } from "#lib/contracts/ota/reposerver.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { type BackendClient, type BackendReply, parseReply } from "./http.ts";
 
@@ -26,16 +27,16 @@ const SignedTargets = z.object({
 });
 
 export type SignedImages = {
-  page(query: ListImages): Page<Image>;
+  page(query: ListImages): Page<RepoImage>;
   /** @throws AppError `image.not_found` */
-  get(filename: string): Image;
+  get(filename: string): RepoImage;
 };
 
 /** Images as an external repository signed them; it says nothing of verification or use. */
 export function listSignedTargets(client: BackendClient, reply: BackendReply): SignedImages {
   const { targets } = parseReply(client, reply, SignedTargets).signed;
   const images = Object.entries(targets).map(
-    ([filename, target]): Image => ({
+    ([filename, target]): RepoImage => ({
       filename,
       name: target.custom?.name ?? filename,
       version: target.custom?.version ?? "",
@@ -45,8 +46,6 @@ export function listSignedTargets(client: BackendClient, reply: BackendReply): S
       format: target.custom?.targetFormat ?? "BINARY",
       createdAt: toInstant(target.custom?.createdAt),
       verification: { state: "not_checked", checks: [] },
-      installedOn: 0,
-      assignedTo: 0,
     }),
   );
   return {
@@ -59,14 +58,14 @@ export function listSignedTargets(client: BackendClient, reply: BackendReply): S
   };
 }
 
-function pageOfImages(images: readonly Image[], query: ListImages): Page<Image> {
+function pageOfImages(images: readonly RepoImage[], query: ListImages): Page<RepoImage> {
   const search = query.q?.toLowerCase() ?? "";
   const { hardware } = query;
   const matching = images.filter(
     (image) =>
       image.filename.toLowerCase().includes(search) && (hardware === undefined || image.hardwareIds.includes(hardware)),
   );
-  const key = (image: Image) =>
+  const key = (image: RepoImage) =>
     query.sort.endsWith("filename") ? image.filename : `${image.createdAt} ${image.filename}`;
   const sign = query.sort.startsWith("-") ? -1 : 1;
   const order = (a: string, b: string) => sign * (a < b ? -1 : a > b ? 1 : 0);

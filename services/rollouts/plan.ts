@@ -1,6 +1,6 @@
 import type { BackendCtx } from "#lib/backends/backends.ts";
-import type { Image } from "#lib/contracts/console/images.ts";
 import type { UpdateTargets } from "#lib/contracts/console/updates.ts";
+import type { RepoImage } from "#lib/contracts/ota/reposerver.ts";
 import type { ImageRef, UpdatePlan } from "#lib/domain/eligibility.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
 
@@ -41,7 +41,7 @@ export async function resolvePlan(ctx: BackendCtx, targets: UpdateTargets): Prom
   );
 }
 
-async function findImage(ctx: BackendCtx, filename: string): Promise<Image | null> {
+async function findImage(ctx: BackendCtx, filename: string): Promise<RepoImage | null> {
   try {
     return await ctx.backends.reposerver.getImage(ctx, filename);
   } catch (error) {
@@ -50,6 +50,6 @@ async function findImage(ctx: BackendCtx, filename: string): Promise<Image | nul
   }
 }
 
-function toRef(image: Image): ImageRef {
+function toRef(image: RepoImage): ImageRef {
   return { filename: image.filename, sha256: image.sha256, length: image.length };
 }
