@@ -6,7 +6,7 @@ import { usePathname } from "next/navigation";
 import { cx } from "#components/ui/cx.ts";
 import { api } from "#lib/client/api.ts";
 import { count } from "#lib/client/format.ts";
-import { keys } from "#lib/client/keys.ts";
+import { keys, PENDING_COUNT, RUNNING_COUNT } from "#lib/client/keys.ts";
 import { type Destination, FLEET, HOUSE } from "./destinations.ts";
 
 /** Links of the rail and of the phone's drawer, with counts of what waits or runs. */
@@ -78,16 +78,14 @@ function NavLink({ place, current, waiting, collapsible, onFollow }: NavLinkProp
 }
 
 function useCounts(): { pending: number | undefined; runningUpdates: number | undefined } {
-  const pendingParams = { state: "pending", limit: 1 };
-  const runningParams = { state: "running", limit: 1 };
   const pending = useQuery({
-    queryKey: keys.certificates.list(pendingParams),
-    queryFn: ({ signal }) => api.listCertificates(pendingParams, signal),
+    queryKey: keys.certificates.list(PENDING_COUNT),
+    queryFn: ({ signal }) => api.listCertificates(PENDING_COUNT, signal),
     select: ({ total }) => total,
   });
   const runningUpdates = useQuery({
-    queryKey: keys.updates.list(runningParams),
-    queryFn: ({ signal }) => api.listUpdates(runningParams, signal),
+    queryKey: keys.updates.list(RUNNING_COUNT),
+    queryFn: ({ signal }) => api.listUpdates(RUNNING_COUNT, signal),
     select: ({ total }) => total,
   });
   return { pending: pending.data, runningUpdates: runningUpdates.data };

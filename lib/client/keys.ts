@@ -40,6 +40,10 @@ export const keys = {
   overview: { all: ["overview"] as const },
 } as const;
 
+/** Questions whose totals the rail shows. */
+export const PENDING_COUNT = { state: "pending", limit: 1 } as const;
+export const RUNNING_COUNT = { state: "running", limit: 1 } as const;
+
 /** What an event of a topic makes out of date. */
 export const AREAS_OF_TOPIC: Readonly<Record<string, readonly string[]>> = {
   device: ["devices", "simulations", "overview"],

@@ -1,0 +1,109 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { RevocationReason } from "#lib/contracts/console/certificates.ts";
+import type { Device, IssueDevice } from "#lib/contracts/console/devices.ts";
+import { api } from "./api.ts";
+import { keys } from "./keys.ts";
+
+/* One hook a change. The server's events reach the page too, a moment later; these make it true at once. */
+
+function useRefresh(...areas: readonly (readonly string[])[]) {
+  const queryClient = useQueryClient();
+  return () => Promise.all(areas.map((queryKey) => queryClient.invalidateQueries({ queryKey })));
+}
+
+export function useRenameDevice(uuid: string) {
+  const queryClient = useQueryClient();
+  const refresh = useRefresh(keys.devices.all);
+  return useMutation({
+    mutationFn: (name: string) => api.renameDevice(uuid, name),
+    onSuccess: (device: Device) => {
+      queryClient.setQueryData(keys.devices.one(uuid), device);
+      return refresh();
+    },
+  });
+}
+
+export function useDeleteDevice(uuid: string) {
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: () => api.deleteDevice(uuid),
+    // The page of the device is still open here; asking for what is gone would only show an error on the way out.
+    onSuccess: () =>
+      queryClient.invalidateQueries({
+        predicate: ({ queryKey }) => queryKey[0] === "devices" && queryKey[1] !== "one",
+      }),
+  });
+}
+
+export function useIssueDevice() {
+  const refresh = useRefresh(keys.devices.all, keys.certificates.all);
+  // Holds a private key: gone from memory as soon as the dialog is.
+  return useMutation({ mutationFn: (body: IssueDevice) => api.issueDevice(body), onSuccess: refresh, gcTime: 0 });
+}
+
+export function useStartSimulation() {
+  const refresh = useRefresh(keys.devices.all, keys.simulations.all, keys.certificates.all);
+  return useMutation({
+    mutationFn: (body: { name?: string; hardwareId?: string; secondaries?: number }) => api.startSimulation(body),
+    onSuccess: refresh,
+  });
+}
+
+export function useStopSimulation() {
+  const refresh = useRefresh(keys.devices.all, keys.simulations.all);
+  return useMutation({ mutationFn: (uuid: string) => api.stopSimulation(uuid), onSuccess: refresh });
+}
+
+/** Whom it reached before it stopped, and what stopped it. */
+export type Batch = { done: string[]; failed: { fingerprint: string; error: unknown }[] };
+
+/** One call a certificate: each is its own decision in the audit log, and one that is refused does not undo the others. */
+async function decideAll(
+  fingerprints: readonly string[],
+  decide: (fingerprint: string) => Promise<unknown>,
+): Promise<Batch> {
+  const batch: Batch = { done: [], failed: [] };
+  for (const fingerprint of fingerprints) {
+    try {
+      await decide(fingerprint);
+      batch.done.push(fingerprint);
+    } catch (error) {
+      batch.failed.push({ fingerprint, error });
+    }
+  }
+  return batch;
+}
+
+export function useApproveCertificates() {
+  const refresh = useRefresh(keys.certificates.all, keys.devices.all);
+  return useMutation({
+    mutationFn: ({ fingerprints, note }: { fingerprints: readonly string[]; note?: string }) =>
+      decideAll(fingerprints, (fingerprint) => api.approveCertificate(fingerprint, note === undefined ? {} : { note })),
+    onSuccess: refresh,
+  });
+}
+
+export function useRejectCertificates() {
+  const refresh = useRefresh(keys.certificates.all, keys.devices.all);
+  return useMutation({
+    mutationFn: ({ fingerprints, note }: { fingerprints: readonly string[]; note?: string }) =>
+      decideAll(fingerprints, (fingerprint) => api.rejectCertificate(fingerprint, note === undefined ? {} : { note })),
+    onSuccess: refresh,
+  });
+}
+
+export function useRevokeCertificate(fingerprint: string) {
+  const refresh = useRefresh(keys.certificates.all, keys.devices.all);
+  return useMutation({
+    mutationFn: (body: { reason: RevocationReason; note?: string }) => api.revokeCertificate(fingerprint, body),
+    onSuccess: refresh,
+  });
+}
+
+export function useAllowCertificate() {
+  const refresh = useRefresh(keys.certificates.all, keys.refusals.all, keys.devices.all);
+  return useMutation({
+    mutationFn: (body: { fingerprint: string; name?: string; note?: string }) => api.allowCertificate(body),
+    onSuccess: refresh,
+  });
+}

@@ -1,0 +1,21 @@
+import { parseAsString } from "nuqs/server";
+
+export const TRUST_PAGE_SIZE = 50;
+
+/** The state of the certificates page in the URL. */
+export const certificateParams = {
+  state: parseAsString.withDefault(""),
+  q: parseAsString.withDefault(""),
+  cursor: parseAsString.withDefault(""),
+};
+
+/** Of the waiting queue and of the refusals. */
+export const queueParams = { q: parseAsString.withDefault(""), cursor: parseAsString.withDefault("") };
+
+export function toWaitingQuery(params: { q: string; cursor: string }) {
+  return { ...params, state: "pending", limit: TRUST_PAGE_SIZE };
+}
+
+export function toListQuery<P extends { cursor: string }>(params: P) {
+  return { ...params, limit: TRUST_PAGE_SIZE };
+}

@@ -1,0 +1,42 @@
+import type { DehydratedState } from "@tanstack/react-query";
+import { cache } from "react";
+import { keys } from "#lib/client/keys.ts";
+import { type Certificate, ListCertificates, ListRefusals } from "#lib/contracts/console/certificates.ts";
+import { Fingerprint } from "#lib/contracts/console/common.ts";
+import { isAppError } from "#lib/errors/app-error.ts";
+import { getCertificate, listCertificates, listRefusals } from "#services/identity/service.ts";
+import { present } from "./params.ts";
+import { prefetch } from "./prefetch.ts";
+import { requirePageSession } from "./session.ts";
+
+type Query = Readonly<Record<string, string | number>>;
+
+export function prefetchCertificates(query: Query): Promise<DehydratedState> {
+  return prefetch({
+    key: keys.certificates.list(query),
+    read: ({ ctx, actor }) => listCertificates(ctx, actor, ListCertificates.parse(present(query))),
+  });
+}
+
+export function prefetchRefusals(query: Query): Promise<DehydratedState> {
+  return prefetch({
+    key: keys.refusals.list(query),
+    read: ({ ctx, actor }) => listRefusals(ctx, actor, ListRefusals.parse(present(query))),
+  });
+}
+
+/** @returns null when there is no such certificate, or the text is no fingerprint */
+export const findCertificate = cache(async (fingerprint: string): Promise<Certificate | null> => {
+  const { ctx, actor } = await requirePageSession();
+  if (!Fingerprint.safeParse(fingerprint).success) return null;
+  try {
+    return await getCertificate(ctx, actor, fingerprint);
+  } catch (error) {
+    if (isAppError(error, "certificate.not_found")) return null;
+    throw error;
+  }
+});
+
+export function prefetchCertificate(certificate: Certificate): Promise<DehydratedState> {
+  return prefetch({ key: keys.certificates.one(certificate.fingerprint), read: async () => certificate });
+}
