@@ -71,11 +71,10 @@ export async function updateEcus(tx: Tx, namespaceId: string, devices: readonly 
 }
 
 export async function updateRefusal(tx: Tx, namespaceId: string, uuid: string, code: string | null): Promise<boolean> {
-  const { count } = await tx.fleetDevice.updateMany({
-    where: { namespaceId, uuid, NOT: { registrationRefusal: code } },
-    data: { registrationRefusal: code },
-  });
-  return count > 0;
+  const changed = await tx.$executeRaw`
+    UPDATE fleet_device SET "registrationRefusal" = ${code}
+    WHERE "namespaceId" = ${namespaceId} AND uuid = ${uuid}::uuid AND "registrationRefusal" IS DISTINCT FROM ${code}::text`;
+  return changed > 0;
 }
 
 const PROGRESS_COLUMNS = {
