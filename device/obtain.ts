@@ -54,16 +54,26 @@ export async function obtainDevices(wanted: Wanted, say: (line: string) => void)
 
 async function findFitting(wanted: Wanted): Promise<string[]> {
   const fitting: string[] = [];
-  for (const name of (await readdir(wanted.dir)).sort()) {
-    const bytes = await findFile(join(wanted.dir, name, "profile.json"));
-    if (bytes === null) continue;
-    const profile = Profile.safeParse(JSON.parse(bytes.toString("utf8")));
-    if (!profile.success) continue;
-    const { hardware, secondaries, pending } = profile.data;
+  const entries = await readdir(wanted.dir, { withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith("."));
+  for (const name of folders.map((entry) => entry.name).sort()) {
+    const profile = await findProfile(join(wanted.dir, name, "profile.json"));
+    if (profile === null) continue;
+    const { hardware, secondaries, pending } = profile;
     if (hardware === wanted.hardware && secondaries === wanted.secondaries && pending === wanted.pending)
       fitting.push(name);
   }
   return fitting;
+}
+
+async function findProfile(path: string): Promise<z.infer<typeof Profile> | null> {
+  const bytes = await findFile(path);
+  if (bytes === null) return null;
+  try {
+    return Profile.parse(JSON.parse(bytes.toString("utf8")));
+  } catch (cause) {
+    throw new AppError("start.failed", `The device's profile ${path} cannot be read.`, { cause });
+  }
 }
 
 async function issue(wanted: Wanted, name: string): Promise<void> {
