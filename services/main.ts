@@ -6,6 +6,7 @@ import type { Ctx } from "#lib/ctx.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { createOtaServer } from "#lib/http/server.ts";
 import { runProcess } from "#lib/process.ts";
+import { registerDirectorRoutes } from "#services/director/routes.ts";
 import { registerImageRepoRoutes } from "#services/image-repo/routes.ts";
 import { ensureRepo } from "#services/keyserver/service.ts";
 
@@ -15,6 +16,7 @@ const DEAD_UPLOAD_MS = 600_000;
 if (import.meta.main) {
   await runProcess("services", async ({ config, secrets, ctx, onStop }) => {
     await ensureRepo(ctx, "image");
+    await ensureRepo(ctx, "director");
     await openBlobs(config).sweepStaged(new Date(Date.now() - DEAD_UPLOAD_MS));
     const app = createServices(ctx, requireSecret(secrets, "SERVICES_TOKEN"));
     onStop("http", () => app.close());
@@ -25,6 +27,7 @@ if (import.meta.main) {
 /** All embedded OTA Connect services on one server; their paths do not collide. */
 export function createServices(ctx: Ctx, servicesToken: string): FastifyInstance {
   const app = createOtaServer({ ctx, servicesToken });
+  app.register(registerDirectorRoutes);
   registerImageRepoRoutes(app, { blobs: openBlobs(ctx.config) });
   return app;
 }

@@ -97,6 +97,7 @@ export const ERROR_CODES = [
   "ota.invalid_signed_payload",
   "ota.primary_is_not_listed_for_device",
   "ota.device_missing_primary_ecu",
+  "ota.ecu_not_primary",
   "ota.ecu_reuse_not_allowed",
   "ota.ecu_replacement_disabled",
   "ota.replace_ecu_assignment_exists",

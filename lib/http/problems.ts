@@ -90,6 +90,7 @@ export const PROBLEMS = {
   "ota.invalid_signed_payload": { status: 400, title: "The signed document is not valid" },
   "ota.primary_is_not_listed_for_device": { status: 400, title: "The primary ECU is not in the list" },
   "ota.device_missing_primary_ecu": { status: 404, title: "The device has no primary ECU" },
+  "ota.ecu_not_primary": { status: 400, title: "Another ECU is the primary" },
   "ota.ecu_reuse_not_allowed": { status: 409, title: "The ECU belongs to another device or was replaced" },
   "ota.ecu_replacement_disabled": { status: 409, title: "ECUs can't be replaced here" },
   "ota.replace_ecu_assignment_exists": { status: 412, title: "ECUs can't be replaced during an update" },

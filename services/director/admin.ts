@@ -1,0 +1,170 @@
+import { type OtaPage, otaInstant } from "#lib/contracts/ota/common.ts";
+import type { DirectorDeviceState } from "#lib/contracts/ota/director.ts";
+import type { Ctx } from "#lib/ctx.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+import * as store from "./store-admin.ts";
+import { listAssignments } from "./store-assignments.ts";
+import { type EcuRow, findDevice, listEcus, markOutdated } from "./store-devices.ts";
+import { findManifestBytes } from "./store-manifests.ts";
+
+/* Reads of the director's admin API: contracts/director.md section 2, and two of our own. */
+
+type Window = { offset: number; limit: number };
+
+export async function listDevices(ctx: Ctx, window: Window): Promise<OtaPage<string>> {
+  return { ...(await store.listDeviceIds(ctx.db, ctx.namespaceId, window)), ...window };
+}
+
+export async function listDevicesByPrimary(
+  ctx: Ctx,
+  of: Window & { hardwareId: string },
+): Promise<OtaPage<{ id: string; primaryEcu: string; createdAt: string }>> {
+  const { values, total } = await store.listByPrimary(ctx.db, ctx.namespaceId, of);
+  return {
+    values: values.map((row) => ({
+      id: row.uuid,
+      primaryEcu: row.primarySerial,
+      createdAt: otaInstant(row.createdAt),
+    })),
+    total,
+    offset: of.offset,
+    limit: of.limit,
+  };
+}
+
+export async function listHardwareIds(ctx: Ctx, window: Window): Promise<OtaPage<string>> {
+  return { ...(await store.listHardwareIds(ctx.db, ctx.namespaceId, window)), ...window };
+}
+
+export type EcuImage = {
+  id: string;
+  hardwareId: string;
+  primary: boolean;
+  image: { filepath: string; size: number; hash: { sha256: string } };
+};
+
+/** ECUs that have reported what they run. @throws AppError `ota.device_missing_primary_ecu` */
+export async function getDevice(ctx: Ctx, uuid: string): Promise<EcuImage[]> {
+  const ecus = await requireEcus(ctx, uuid);
+  return ecus.flatMap(({ serial, hardwareId, primary, installed }) =>
+    installed === null
+      ? []
+      : [
+          {
+            id: serial,
+            hardwareId,
+            primary,
+            image: { filepath: installed.filename, size: installed.length, hash: { sha256: installed.sha256 } },
+          },
+        ],
+  );
+}
+
+export type InstalledTarget = {
+  ecuId: string;
+  checksum: { method: "sha256"; hash: string };
+  filename: string;
+  hardwareId: string;
+  isPrimary: boolean;
+};
+
+/** Every id that was asked for has an entry. */
+export async function listInstalledTargets(
+  ctx: Ctx,
+  uuids: readonly string[],
+): Promise<Record<string, InstalledTarget[]>> {
+  const ecus = await listEcus(ctx.db, ctx.namespaceId, uuids);
+  const byDevice = Map.groupBy(ecus, ({ deviceUuid }) => deviceUuid);
+  return Object.fromEntries(uuids.map((uuid) => [uuid, (byDevice.get(uuid) ?? []).flatMap(toInstalledTarget)]));
+}
+
+export async function countInstalled(ctx: Ctx, filenames: readonly string[]): Promise<Record<string, number>> {
+  return store.countInstalled(ctx.db, ctx.namespaceId, filenames);
+}
+
+/** @throws AppError `ota.missing_entity` */
+export async function getPublicKey(
+  ctx: Ctx,
+  of: { uuid: string; serial: string },
+): Promise<{ keytype: string; keyval: { public: string } }> {
+  const ecus = await listEcus(ctx.db, ctx.namespaceId, [of.uuid]);
+  const ecu = ecus.find(({ serial }) => serial === of.serial);
+  if (ecu === undefined) throw new AppError("ota.missing_entity", "Missing entity: Ecu");
+  return { keytype: ecu.keyType, keyval: { public: ecu.publicValue } };
+}
+
+/** The next fetch makes the device's metadata anew. @throws AppError `ota.missing_entity` */
+export async function outdateDevice(ctx: Ctx, uuid: string): Promise<void> {
+  if (await markOutdated(ctx.db, ctx.namespaceId, [uuid])) return;
+  throw new AppError("ota.missing_entity", "Missing entity: Device");
+}
+
+/** A manifest exactly as it was received. @throws AppError `ota.missing_entity` */
+export async function getManifest(ctx: Ctx, of: { uuid: string; sha256: string }): Promise<Buffer> {
+  const bytes = await findManifestBytes(ctx.db, {
+    namespaceId: ctx.namespaceId,
+    deviceUuid: of.uuid,
+    sha256: of.sha256,
+  });
+  if (bytes === null) throw new AppError("ota.missing_entity", "Missing entity: Manifest");
+  return Buffer.from(bytes);
+}
+
+/** @throws AppError `ota.missing_entity` */
+export async function getState(ctx: Ctx, uuid: string): Promise<DirectorDeviceState> {
+  const state = await store.findState(ctx.db, ctx.namespaceId, uuid);
+  if (state === null) throw new AppError("ota.missing_entity", "Missing entity: Device");
+  const ecus = await listEcus(ctx.db, ctx.namespaceId, [uuid]);
+  const open = await listAssignments(ctx.db, ctx.namespaceId, [uuid]);
+  const fetched = state.targetsVersion !== null && state.targetsFetchedVersion === state.targetsVersion;
+  return {
+    registeredAt: state.registeredAt === null ? null : otaInstant(state.registeredAt),
+    targetsVersion: state.targetsVersion,
+    targetsExpiresAt: state.targetsExpiresAt === null ? null : otaInstant(state.targetsExpiresAt),
+    fetchedAt: fetched && state.targetsFetchedAt !== null ? otaInstant(state.targetsFetchedAt) : null,
+    mayStillInstall: state.mayStillInstall,
+    ecus: ecus.map((ecu) => {
+      const assigned = open.find(({ ecuSerial }) => ecuSerial === ecu.serial);
+      return {
+        serial: ecu.serial,
+        hardwareId: ecu.hardwareId,
+        primary: ecu.primary,
+        keyType: ecu.keyType,
+        installed:
+          ecu.installed === null
+            ? null
+            : { ...ecu.installed, reportedAt: ecu.installedAt === null ? null : otaInstant(ecu.installedAt) },
+        assigned:
+          assigned === undefined
+            ? null
+            : {
+                filename: assigned.filename,
+                sha256: assigned.sha256,
+                correlationId: assigned.correlationId,
+                inFlight: assigned.inFlight,
+              },
+      };
+    }),
+  };
+}
+
+async function requireEcus(ctx: Ctx, uuid: string): Promise<EcuRow[]> {
+  const device = await findDevice(ctx.db, ctx.namespaceId, uuid);
+  if (device === null || device.deletedAt !== null || device.primarySerial === null) {
+    throw new AppError("ota.device_missing_primary_ecu", "The device has not registered its ECUs.");
+  }
+  return listEcus(ctx.db, ctx.namespaceId, [uuid]);
+}
+
+function toInstalledTarget({ serial, hardwareId, primary, installed }: EcuRow): InstalledTarget[] {
+  if (installed === null) return [];
+  return [
+    {
+      ecuId: serial,
+      checksum: { method: "sha256", hash: installed.sha256 },
+      filename: installed.filename,
+      hardwareId,
+      isPrimary: primary,
+    },
+  ];
+}

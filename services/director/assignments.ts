@@ -1,0 +1,142 @@
+import { otaInstant } from "#lib/contracts/ota/common.ts";
+import type { AssignmentOutcome, CreateAssignments, MtuTargets, QueueItem } from "#lib/contracts/ota/director.ts";
+import type { Ctx } from "#lib/ctx.ts";
+import type { DbOrTx } from "#lib/db/client.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+import { type DeviceVerdict, judgeDevice } from "./affected.ts";
+import { announce, indexDevices } from "./announce.ts";
+import {
+  type AssignmentRow,
+  findMtu,
+  flagChanged,
+  insertAssignments,
+  insertMtu,
+  listAssignments,
+} from "./store-assignments.ts";
+import { listEcus, lockDevices } from "./store-devices.ts";
+
+/**
+ * Stores a multi-target update.
+ *
+ * @throws AppError `ota.invalid_mtu` when it names no hardware id, or one file name with two contents, which no targets.json can hold
+ * @see contracts/director.md section 3.1
+ */
+export async function createMtu(ctx: Ctx, targets: MtuTargets): Promise<string> {
+  const updates = Object.values(targets);
+  if (updates.length === 0) throw new AppError("ota.invalid_mtu", "A multi-target update needs at least one target.");
+  const contents = new Map<string, string>();
+  for (const { to } of updates) {
+    const content = `${to.checksum.hash}/${to.targetLength}/${to.uri ?? ""}`;
+    if ((contents.get(to.target) ?? content) !== content) {
+      throw new AppError("ota.invalid_mtu", `${to.target} is named with two different contents.`);
+    }
+    contents.set(to.target, content);
+  }
+  return insertMtu(ctx.db, ctx.namespaceId, { targets, at: ctx.clock() });
+}
+
+/** @throws AppError `ota.missing_entity` */
+export async function getMtu(ctx: Ctx, id: string): Promise<MtuTargets> {
+  const targets = await findMtu(ctx.db, ctx.namespaceId, id);
+  if (targets === null) throw new AppError("ota.missing_entity", "Missing entity: MultiTargetUpdate");
+  return targets;
+}
+
+/**
+ * Assigns a multi-target update to every ECU it affects, all devices in one transaction and in a number of statements that does not grow
+ * with theirs. Asking again for the same changes nothing and answers the same.
+ *
+ * @throws AppError `ota.missing_entity` (the multi-target update)
+ * @see contracts/director.md section 3.2
+ */
+export async function createAssignments(ctx: Ctx, request: CreateAssignments): Promise<AssignmentOutcome> {
+  const targets = await getMtu(ctx, request.mtuId);
+  const devices = [...new Set(request.devices)];
+  if (request.dryRun === true) return outcomeOf(await judgeAll(ctx.db, ctx, { ...request, devices, targets }));
+  return ctx.db.$transaction(async (tx) => {
+    await lockDevices(tx, ctx.namespaceId, devices);
+    const verdicts = await judgeAll(tx, ctx, { ...request, devices, targets });
+    const created = [...verdicts.values()].flatMap((verdict) => verdict.created);
+    await insertAssignments(tx, ctx.namespaceId, created);
+    const changed = [...Map.groupBy(created, ({ deviceUuid }) => deviceUuid)];
+    const uuids = changed.map(([uuid]) => uuid);
+    await flagChanged(
+      tx,
+      uuids.map((uuid) => ({ uuid })),
+    );
+    if (uuids.length > 0) await indexDevices(tx, ctx, uuids);
+    await announce(
+      tx,
+      ctx,
+      changed.map(([deviceUuid, rows]) => ({
+        kind: "assigned",
+        deviceUuid,
+        correlationId: request.correlationId,
+        filenames: [...new Set(rows.map(({ filename }) => filename))],
+      })),
+    );
+    return outcomeOf(verdicts);
+  });
+}
+
+/** Which of these devices the update would affect, each once. @throws AppError `ota.missing_entity` */
+export async function listAffected(ctx: Ctx, mtuId: string, devices: readonly string[]): Promise<string[]> {
+  const targets = await getMtu(ctx, mtuId);
+  const verdicts = await judgeAll(ctx.db, ctx, { correlationId: "", devices, targets });
+  return [...verdicts].filter(([, verdict]) => verdict.affected.length > 0).map(([uuid]) => uuid);
+}
+
+/** Open assignments of these devices, one item a correlation id. @see contracts/director.md section 3.3 */
+export async function listQueues(ctx: Ctx, devices: readonly string[]): Promise<Map<string, QueueItem[]>> {
+  const rows = await listAssignments(ctx.db, ctx.namespaceId, devices);
+  const byDevice = Map.groupBy(rows, ({ deviceUuid }) => deviceUuid);
+  return new Map(devices.map((uuid) => [uuid, toQueue(byDevice.get(uuid) ?? [])]));
+}
+
+async function judgeAll(
+  db: DbOrTx,
+  ctx: Ctx,
+  of: { correlationId: string; devices: readonly string[]; targets: MtuTargets },
+): Promise<Map<string, DeviceVerdict>> {
+  const ecus = Map.groupBy(await listEcus(db, ctx.namespaceId, of.devices), ({ deviceUuid }) => deviceUuid);
+  const open = Map.groupBy(await listAssignments(db, ctx.namespaceId, of.devices), ({ deviceUuid }) => deviceUuid);
+  const at = ctx.clock();
+  return new Map(
+    of.devices.map((deviceUuid) => [
+      deviceUuid,
+      judgeDevice({
+        deviceUuid,
+        correlationId: of.correlationId,
+        targets: of.targets,
+        ecus: ecus.get(deviceUuid) ?? [],
+        open: open.get(deviceUuid) ?? [],
+        at,
+      }),
+    ]),
+  );
+}
+
+function outcomeOf(verdicts: ReadonlyMap<string, DeviceVerdict>): AssignmentOutcome {
+  const refused = [...verdicts].filter(([, verdict]) => Object.keys(verdict.refused).length > 0);
+  return {
+    affected: [...verdicts].flatMap(([uuid, verdict]) => verdict.affected.map(() => uuid)),
+    notAffected: Object.fromEntries(refused.map(([uuid, verdict]) => [uuid, { ...verdict.refused }])),
+  };
+}
+
+function toQueue(rows: readonly AssignmentRow[]): QueueItem[] {
+  return [...Map.groupBy(rows, ({ correlationId }) => correlationId)].map(([correlationId, items]) => ({
+    correlationId,
+    inFlight: items.some(({ inFlight }) => inFlight),
+    targets: Object.fromEntries(
+      items.map(({ ecuSerial, filename, sha256, length, uri, createdAt }) => [
+        ecuSerial,
+        {
+          image: { filepath: filename, fileinfo: { hashes: { sha256 }, length } },
+          uri,
+          createdAt: otaInstant(createdAt),
+        },
+      ]),
+    ),
+  }));
+}
