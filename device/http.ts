@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { type RequestOptions, request } from "node:https";
 import { type ConnectionOptions, createSecureContext, type SecureContext } from "node:tls";
-import { type CredentialFiles, gatewayUrl } from "#device/credentials.ts";
+import { CREDENTIAL_FILES, type CredentialFiles, gatewayUrl } from "#device/credentials.ts";
 import { pause } from "#device/pause.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
 
@@ -122,6 +122,9 @@ function isRepeatable(error: unknown): boolean {
 }
 
 function openContext(files: CredentialFiles): SecureContext {
+  // An empty text counts as "none" in TLS: the device would come without a certificate, or trust every public CA.
+  const missing = CREDENTIAL_FILES.find((name) => files[name].trim() === "");
+  if (missing !== undefined) throw new AppError("start.failed", `The credential file ${missing} is empty.`);
   try {
     return createSecureContext({
       key: files["pkey.pem"],

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { type CycleOutcome, runCycle } from "#device/cycle.ts";
 import type { Device } from "#device/device.ts";
 import { openDevice, type SimulatedDeviceOptions } from "#device/simulator.ts";
@@ -60,4 +61,13 @@ export function offer(bench: Bench, filename: string, content: Buffer, who: "pri
   bench.server.repository.publish(filename, { content, hardwareIds: [...new Set(ecus.map((ecu) => ecu.hardwareId))] });
   const named = Object.fromEntries(ecus.map((ecu) => [ecu.serial, ecu.hardwareId]));
   bench.server.repository.assign({ filename, ecus: named });
+}
+
+/** Polls, and gives up after a time that only a fault can take. */
+export async function until(isDone: () => boolean): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!isDone()) {
+    if (Date.now() > deadline) throw new Error("did not happen in time");
+    await setTimeout(2);
+  }
 }
