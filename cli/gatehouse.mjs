@@ -7,37 +7,39 @@ import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const NEEDED_MAJOR = 24;
-const OLDEST_LAUNCHER = [20, 19];
+const NEEDED = "24.2";
+const OLDEST_LAUNCHER = "20.19";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const [major, minor] = process.versions.node.split(".").map(Number);
 
-if (major >= NEEDED_MAJOR) {
+if (isAtLeast(NEEDED)) {
   const { main } = await import("./main.ts");
   await main(process.argv.slice(2));
-} else if (major < OLDEST_LAUNCHER[0] || (major === OLDEST_LAUNCHER[0] && minor < OLDEST_LAUNCHER[1])) {
-  fail(`Gatehouse needs Node ${OLDEST_LAUNCHER.join(".")} or newer to start; this is Node ${process.versions.node}.`);
+} else if (!isAtLeast(OLDEST_LAUNCHER)) {
+  fail(`Gatehouse needs Node ${OLDEST_LAUNCHER} or newer to start; this is Node ${process.versions.node}.`);
 } else {
   const node = findNode24();
   if (node === null) {
     fail(
-      `Gatehouse runs on Node ${NEEDED_MAJOR}; this is Node ${process.versions.node}, and npm brought no newer one for ` +
-        `${process.platform}-${process.arch}. Run "npm install" again, or install Node ${NEEDED_MAJOR} yourself.`,
+      `Gatehouse runs on Node ${NEEDED} or newer; this is Node ${process.versions.node}, and npm brought no newer one for ` +
+        `${process.platform}-${process.arch}. Run "npm install" again, or install Node 24 yourself.`,
     );
   } else {
     continueUnder(node);
   }
 }
 
+/** @param {string} version */
+function isAtLeast(version) {
+  const [major, minor] = version.split(".").map(Number);
+  const [ourMajor, ourMinor] = process.versions.node.split(".").map(Number);
+  return ourMajor > major || (ourMajor === major && ourMinor >= minor);
+}
+
 function findNode24() {
-  const name = `node-${process.platform}-${process.arch}`;
-  const names = [name, name.replace("node-", "node-bin-")];
   for (let folder = join(here, ".."); ; folder = dirname(folder)) {
-    for (const candidate of names) {
-      const node = join(folder, "node_modules", candidate, "bin", "node");
-      if (existsSync(node)) return node;
-    }
+    const node = join(folder, "node_modules", `node-${process.platform}-${process.arch}`, "bin", "node");
+    if (existsSync(node)) return node;
     if (folder === dirname(folder)) return null;
   }
 }
@@ -49,7 +51,7 @@ function continueUnder(node) {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-  child.on("error", (error) => fail(`Node ${NEEDED_MAJOR} at ${node} does not start: ${error.message}.`));
+  child.on("error", (error) => fail(`The Node at ${node} does not start: ${error.message}.`));
   child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
