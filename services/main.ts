@@ -9,6 +9,7 @@ import { runProcess } from "#lib/process.ts";
 import { registerDirectorRoutes } from "#services/director/routes.ts";
 import { registerImageRepoRoutes } from "#services/image-repo/routes.ts";
 import { ensureRepo } from "#services/keyserver/service.ts";
+import { registerMaintenance } from "#services/maintenance.ts";
 
 /** Longer than a connection may be idle: an upload that has not grown for so long is dead. */
 const DEAD_UPLOAD_MS = 600_000;
@@ -28,7 +29,9 @@ if (import.meta.main) {
 export function createServices(ctx: Ctx, servicesToken: string): FastifyInstance {
   const app = createOtaServer({ ctx, servicesToken });
   app.register(registerDirectorRoutes);
-  registerImageRepoRoutes(app, { blobs: openBlobs(ctx.config) });
+  const blobs = openBlobs(ctx.config);
+  registerImageRepoRoutes(app, { blobs });
+  registerMaintenance(app, { blobs });
   return app;
 }
 

@@ -52,8 +52,8 @@ async function receiveForm(
         reject(new AppError("ota.invalid_entity", "The form is broken or ends too early.", { cause }));
       form.on("file", (field, file) => {
         current = file;
+        file.on("error", brokenForm);
         if (field !== "file") {
-          file.on("error", brokenForm);
           file.resume();
           return;
         }
@@ -63,7 +63,10 @@ async function receiveForm(
       form.once("finish", resolve);
       form.on("error", brokenForm);
       req.once("error", reject);
-      req.once("close", () => reject(new Error("the connection closed")));
+      // A request that came whole closes as well, and sometimes before its form has been read to the end.
+      req.once("close", () => {
+        if (!req.complete) reject(new Error("the connection closed"));
+      });
       req.pipe(form);
     });
   } catch (error) {

@@ -1,0 +1,24 @@
+import type { FastifyInstance } from "fastify";
+import type { BlobStore } from "#lib/blobs/store.ts";
+import { refreshDeviceRoles } from "#services/director/service.ts";
+import { refreshImageRoles, sweepBlobs } from "#services/image-repo/service.ts";
+import { refreshRoots } from "#services/keyserver/service.ts";
+
+/** Uploads are durable before their row is written; what has no row after this long never gets one. */
+const ORPHANED_AFTER_MS = 60 * 60_000;
+
+/**
+ * Our own extension, called by the worker: re-signs metadata long before it ends and sweeps bytes that no image owns. The worker has
+ * no other way in, because the embedded services are behind HTTP like any others.
+ */
+export function registerMaintenance(app: FastifyInstance, { blobs }: { blobs: BlobStore }): void {
+  app.post("/api/v1/gatehouse/maintenance", async (req) => {
+    const { ctx } = req;
+    const roots = await refreshRoots(ctx);
+    const imageRoles = await refreshImageRoles(ctx);
+    const devices = await refreshDeviceRoles(ctx);
+    const swept = await sweepBlobs({ ...ctx, blobs }, new Date(ctx.clock().getTime() - ORPHANED_AFTER_MS));
+    ctx.log.info({ roots, imageRoles, devices, swept }, "maintained the repositories");
+    return { roots, imageRoles, devices, swept };
+  });
+}
