@@ -9,13 +9,8 @@ export function CodeLine({ label, code }: { label: string; code: string }) {
   const { copied, copy } = useCopy();
   return (
     <div className="flex items-start gap-1 rounded-md border border-line bg-sunken py-1 pr-1 pl-2.5">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls sideways, so the keyboard has to reach it */}
-      <code
-        role="group"
-        aria-label={label}
-        tabIndex={0}
-        className="mono flex-1 overflow-x-auto py-[3px] whitespace-pre"
-      >
+      <code className="mono min-w-0 flex-1 py-[3px] wrap-anywhere">
+        <span className="sr-only">{label}: </span>
         {code}
       </code>
       <IconButton

@@ -19,6 +19,8 @@ type ConfirmDialogProps = {
   danger?: boolean;
   /** How many things it touches. */
   affects?: number;
+  /** Something in it speaks against it; that something says what. */
+  blocked?: boolean;
   busy: boolean;
   error: unknown;
   onConfirm: () => void;
@@ -27,11 +29,22 @@ type ConfirmDialogProps = {
 
 /** Consequence before commitment. */
 export function ConfirmDialog(props: ConfirmDialogProps) {
-  const { title, children, confirm, danger = true, affects = 1, busy, error, onConfirm, onClose } = props;
+  const {
+    title,
+    children,
+    confirm,
+    danger = true,
+    affects = 1,
+    blocked = false,
+    busy,
+    error,
+    onConfirm,
+    onClose,
+  } = props;
   const [typed, setTyped] = useState("");
   const formId = useId();
   const mustType = affects >= TYPE_FROM;
-  const ready = !mustType || typed.trim() === String(affects);
+  const ready = !blocked && (!mustType || typed.trim() === String(affects));
   return (
     <Dialog
       title={title}

@@ -1,9 +1,12 @@
+"use client";
+
 import Link from "next/link";
 import type { ReactNode } from "react";
 import { count as formatCount } from "#lib/client/format.ts";
 import { cx } from "./cx.ts";
 
-export type Tab = { href: string; label: ReactNode; current: boolean; count?: number | undefined };
+/** `onOpen` opens it without asking the server for the page again; the link stays for what links are for. */
+export type Tab = { href: string; label: ReactNode; current: boolean; count?: number | undefined; onOpen?: () => void };
 
 /** Tabs are links: the URL says which one is open, so it can be sent to somebody and survives a reload. */
 export function Tabs({ label, tabs }: { label: string; tabs: readonly Tab[] }) {
@@ -14,6 +17,12 @@ export function Tabs({ label, tabs }: { label: string; tabs: readonly Tab[] }) {
           key={tab.href}
           href={tab.href}
           scroll={false}
+          {...(tab.onOpen && {
+            onNavigate: (event: { preventDefault: () => void }) => {
+              event.preventDefault();
+              tab.onOpen?.();
+            },
+          })}
           aria-current={tab.current ? "page" : undefined}
           className={cx(
             "-mb-px border-b-2 pt-2 pb-[9px] font-medium whitespace-nowrap outline-offset-[-2px]",

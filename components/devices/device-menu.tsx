@@ -1,0 +1,50 @@
+"use client";
+
+import { Pencil, Square, Trash2 } from "lucide-react";
+import type { ReactElement } from "react";
+import { useCan } from "#components/shell/me.tsx";
+import { Menu, MenuItem, MenuLine } from "#components/ui/menu.tsx";
+import { toast } from "#components/ui/toast.tsx";
+import { useStopSimulation } from "#lib/client/mutations.ts";
+import type { Device } from "#lib/contracts/console/devices.ts";
+import type { DeviceAct } from "./device-head.tsx";
+
+type DeviceMenuProps = { device: Device; trigger: ReactElement; onAct: (act: DeviceAct) => void };
+
+/** What a role may not do is shown with what it lacks. */
+export function DeviceMenu({ device, trigger, onAct }: DeviceMenuProps) {
+  const mayRename = useCan("device.rename");
+  const mayDelete = useCan("device.delete");
+  const maySimulate = useCan("simulation.manage");
+  const stop = useStopSimulation();
+  const stopSimulation = () =>
+    stop.mutate(device.uuid, {
+      onSuccess: ({ name }) => toast.done(`${name} is stopped`, { detail: "Its rows stay until it is deleted." }),
+      onError: (error) => toast.failed("Not stopped", error.message),
+    });
+  return (
+    <Menu trigger={trigger} defaultOpen>
+      <MenuItem disabled={!mayRename} onClick={() => onAct("rename")}>
+        <Pencil aria-hidden />
+        Rename…
+        <Lacking permission="device.rename" has={mayRename} />
+      </MenuItem>
+      {device.simulated && maySimulate ? (
+        <MenuItem onClick={stopSimulation}>
+          <Square aria-hidden />
+          Stop the simulation
+        </MenuItem>
+      ) : null}
+      <MenuLine />
+      <MenuItem danger disabled={!mayDelete} onClick={() => onAct("delete")}>
+        <Trash2 aria-hidden />
+        Delete…
+        <Lacking permission="device.delete" has={mayDelete} />
+      </MenuItem>
+    </Menu>
+  );
+}
+
+function Lacking({ permission, has }: { permission: string; has: boolean }) {
+  return has ? null : <span className="ml-auto pl-4 text-sm">needs {permission}</span>;
+}
