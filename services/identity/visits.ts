@@ -120,14 +120,16 @@ async function createNamed(ctx: IdentityCtx, visit: Visit, device: { uuid: strin
   }
 }
 
-/** Remembers contacts of allowed devices, any number in two statements. */
+/** Remembers contacts, any number in two statements; `deviceUuid` is null where the device was not let in. */
 export async function recordVisits(
   ctx: Ctx,
-  visits: readonly { fingerprint: string; deviceUuid: string; at: Date; address: string }[],
+  visits: readonly { fingerprint: string; deviceUuid: string | null; at: Date; address: string }[],
 ): Promise<void> {
   if (visits.length === 0) return;
   await store.touchCertificates(ctx.db, ctx.namespaceId, visits);
-  const seen = visits.map(({ deviceUuid, at, address }) => ({ uuid: deviceUuid, at, address }));
+  const seen = visits.flatMap(({ deviceUuid, at, address }) =>
+    deviceUuid === null ? [] : [{ uuid: deviceUuid, at, address }],
+  );
   await touchDevices(ctx.db, ctx.namespaceId, seen);
 }
 

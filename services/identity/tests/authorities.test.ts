@@ -11,7 +11,7 @@ import { loadDoorRootPem } from "#services/identity/door-certificate.ts";
 import { ensureAuthorities, listKnownAuthorities, loadDoorCertificate } from "#services/identity/service.ts";
 import { createTestClock, createTestCtx } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { auditStory, expectRefusal } from "./harness.ts";
+import { auditStory, expectRefusal } from "#tests/harness/identity.ts";
 
 const DAY_MS = 86_400_000;
 const clock = createTestClock();

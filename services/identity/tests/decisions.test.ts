@@ -17,9 +17,9 @@ import {
   revokeCertificate,
 } from "#services/identity/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
 import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 import { withTwinSignature } from "#tests/pki/twin-signature.ts";
-import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "./harness.ts";
 
 const admin = actorOf("admin");
 let database: TestDatabase;

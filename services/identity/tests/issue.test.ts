@@ -12,7 +12,7 @@ import {
   recordPending,
 } from "#services/identity/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "./harness.ts";
+import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
 
 const admin = actorOf("admin");
 let database: TestDatabase;

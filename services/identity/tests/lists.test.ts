@@ -11,7 +11,7 @@ import {
   revokeCertificate,
 } from "#services/identity/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { actorOf, expectRefusal, type IdentityWorld, identityWorld } from "./harness.ts";
+import { actorOf, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
 
 const support = actorOf("support");
 const admin = actorOf("admin");

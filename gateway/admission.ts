@@ -1,0 +1,64 @@
+import type { AdmissionDecision } from "#lib/pki/admission.ts";
+import { admitNewcomer, type IdentityCtx, recordPending, type Visit } from "#services/identity/service.ts";
+import type { AdmissionBook } from "./admission-book.ts";
+import type { DoorLog } from "./door-log.ts";
+import type { LiveConnections } from "./live-connections.ts";
+import type { Peer } from "./peer.ts";
+
+/** What the door decides with, and where a decision leaves its traces. */
+export type Admission = {
+  readonly ctx: IdentityCtx;
+  readonly book: AdmissionBook;
+  readonly log: DoorLog;
+  readonly live: LiveConnections;
+  /** Newcomers that are being let in, by fingerprint: one visit does it for all that come meanwhile. */
+  readonly arriving: Map<string, Promise<void>>;
+};
+
+/** The decision, with what it leaves behind: contacts, waiting newcomers, refused attempts. */
+export async function decide(admission: Admission, peer: Peer): Promise<AdmissionDecision | null> {
+  let decision = await admission.book.decide(peer.leaf);
+  if (decision === null || typeof peer.leaf === "string" || peer.leaf === null) {
+    if (decision !== null && !decision.admitted) admission.log.refused(peer, decision);
+    return decision;
+  }
+  const { address } = peer;
+  const leaf = peer.leaf;
+  if (decision.admitted && decision.newcomer) {
+    await letIn(admission, { leaf, authorityId: decision.authorityId, address });
+    decision = await admission.book.decide(leaf);
+    // Let in, and yet not on record: something else is at work on it. Better later than unrecorded.
+    if (decision?.admitted === true && decision.newcomer) return null;
+  } else if (!decision.admitted && decision.becomesPending && decision.authorityId !== null) {
+    await recordPending(admission.ctx, { leaf, authorityId: decision.authorityId, address });
+  }
+  if (decision === null) return null;
+  const { fingerprint } = leaf;
+  if (decision.admitted) admission.log.visited({ fingerprint, deviceUuid: decision.deviceUuid, address });
+  else if (WAITING.has(decision.code)) admission.log.visited({ fingerprint, deviceUuid: null, address });
+  else admission.log.refused(peer, decision);
+  return decision;
+}
+
+/** Ends the live connections of certificates that may no longer come in, whatever they are in the middle of. */
+export async function cutRefused(admission: Admission, changed: string | null): Promise<void> {
+  for (const leaf of admission.live.leaves(changed)) {
+    const decision = await admission.book.decide(leaf);
+    if (decision?.admitted !== true) admission.live.cut(leaf.fingerprint);
+  }
+}
+
+async function letIn(admission: Admission, visit: Visit): Promise<void> {
+  const { fingerprint } = visit.leaf;
+  const arriving =
+    admission.arriving.get(fingerprint) ??
+    admitNewcomer(admission.ctx, visit).finally(() => {
+      admission.arriving.delete(fingerprint);
+      admission.book.forget(fingerprint);
+    });
+  admission.arriving.set(fingerprint, arriving);
+  await arriving;
+}
+
+/** These show among the certificates that wait for a person, not among the refused attempts. */
+const WAITING: ReadonlySet<string> = new Set(["pending", "another_certificate_allowed"]);

@@ -1,0 +1,49 @@
+/** What the door counts, in Prometheus' text format. Labels come from closed lists, so the number of series is bounded. */
+export type DoorMetrics = {
+  connectionOpened(): void;
+  connectionClosed(): void;
+  handshakeFailed(): void;
+  decided(code: string): void;
+  replied(status: number): void;
+  render(): string;
+};
+
+export function createDoorMetrics(): DoorMetrics {
+  let open = 0;
+  let handshakes = 0;
+  let failures = 0;
+  const decisions = new Map<string, number>();
+  const replies = new Map<string, number>();
+  return {
+    connectionOpened() {
+      open += 1;
+      handshakes += 1;
+    },
+    connectionClosed() {
+      open -= 1;
+    },
+    handshakeFailed() {
+      failures += 1;
+    },
+    decided: (code) => void decisions.set(code, (decisions.get(code) ?? 0) + 1),
+    replied: (status) => void replies.set(String(status), (replies.get(String(status)) ?? 0) + 1),
+    render: () =>
+      [
+        "# TYPE gatehouse_door_connections gauge",
+        `gatehouse_door_connections ${open}`,
+        "# TYPE gatehouse_door_handshakes_total counter",
+        `gatehouse_door_handshakes_total ${handshakes}`,
+        "# TYPE gatehouse_door_handshake_failures_total counter",
+        `gatehouse_door_handshake_failures_total ${failures}`,
+        "# TYPE gatehouse_door_decisions_total counter",
+        ...[...decisions].map(([code, count]) => `gatehouse_door_decisions_total{code="${code}"} ${count}`),
+        "# TYPE gatehouse_door_replies_total counter",
+        ...[...replies].map(([status, count]) => `gatehouse_door_replies_total{status="${status}"} ${count}`),
+        "# TYPE process_resident_memory_bytes gauge",
+        `process_resident_memory_bytes ${process.memoryUsage().rss}`,
+        "# TYPE process_cpu_seconds_total counter",
+        `process_cpu_seconds_total ${process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6}`,
+        "",
+      ].join("\n"),
+  };
+}

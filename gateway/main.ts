@@ -1,0 +1,28 @@
+import { createBackends } from "#lib/backends/backends.ts";
+import { runProcess } from "#lib/process.ts";
+import { ensureAuthorities } from "#services/identity/service.ts";
+import { openDecisionPort } from "./decision-port.ts";
+import { openDeviceDoor } from "./device-door.ts";
+import { createDoorMetrics } from "./door-metrics.ts";
+import { createUpstreams } from "./upstreams.ts";
+
+await runProcess("gateway", async ({ config, secrets, databaseUrl, ctx: base, onStop }) => {
+  const backends = createBackends(config, secrets);
+  const upstreams = createUpstreams(config, secrets);
+  onStop("back ends", () => {
+    backends.close();
+    upstreams.close();
+  });
+  const ctx = { ...base, backends };
+  await ensureAuthorities(ctx);
+  const metrics = createDoorMetrics();
+  const door = await openDeviceDoor({ ctx, databaseUrl, upstreams, metrics });
+  onStop("device door", door.close);
+  const decisionPort = await openDecisionPort({
+    host: config.DECISION_HOST,
+    port: config.DECISION_PORT,
+    metrics,
+    isHealthy: door.isHealthy,
+  });
+  onStop("decision port", decisionPort.close);
+});

@@ -1,0 +1,153 @@
+/** Where a device's request goes. */
+export type Destination = {
+  readonly upstream: "director" | "registry" | "reposerver";
+  /** Percent-encoded, without query. */
+  readonly path: string;
+  readonly maxBodyBytes: number;
+  /** A target's bytes: the client writes error bodies into its file, so there must be none. */
+  readonly isDownload: boolean;
+};
+
+export type Mapped =
+  | { readonly to: "upstream"; readonly destination: Destination }
+  | { readonly to: "campaigns" }
+  | { readonly to: "nowhere"; readonly status: 400 | 404 | 405; readonly allow: readonly string[] };
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const MAX_URL_CHARACTERS = 4 * KIB;
+
+/**
+ * Maps a device's request to the back end's path. Only what is listed exists; the query is dropped, as no device sends one.
+ *
+ * Both slash forms of the writes are accepted: aktualizr calls them without, and a redirect would lose bodies.
+ *
+ * @param url the request target as received; anything but a plain absolute path is 400
+ * @param deviceUuid from the certificate; it becomes part of the path
+ * @see contracts/gateway.md section 2
+ */
+export function mapPath(method: string, url: string, deviceUuid: string): Mapped {
+  const segments = readSegments(url);
+  if (segments === null) return { to: "nowhere", status: 400, allow: [] };
+  const route = findRoute(segments, deviceUuid);
+  if (route === null) return { to: "nowhere", status: 404, allow: [] };
+  if (!route.methods.includes(method)) return { to: "nowhere", status: 405, allow: route.methods };
+  return route.mapped;
+}
+
+/** Does this request ask for a target's bytes? Answered for refused requests too, whose replies must then be empty. */
+export function isDownload(url: string): boolean {
+  return url.startsWith("/repo/targets/");
+}
+
+type Route = { readonly methods: readonly string[]; readonly mapped: Mapped };
+
+function findRoute(segments: readonly string[], deviceUuid: string): Route | null {
+  const [area, ...rest] = segments;
+  switch (area) {
+    case "director":
+      return directorRoute(rest, deviceUuid);
+    case "repo":
+      return repoRoute(rest);
+    case "core":
+    case "system_info":
+    case "events":
+      return registryRoute(withoutSlash(segments).join("/"), deviceUuid);
+    case "campaigner":
+      // There is no campaigner; aktualizr wants a list, and an empty one is the truth.
+      return rest.join("/") === "campaigns" ? { methods: ["GET"], mapped: { to: "campaigns" } } : null;
+    default:
+      return null;
+  }
+}
+
+const ROLE_FILE = /^(?:[1-9][0-9]{0,8}\.)?root\.json$|^(?:targets|snapshot|timestamp)\.json$/;
+
+function directorRoute(rest: readonly string[], deviceUuid: string): Route | null {
+  const name = withoutSlash(rest).join("/");
+  const base = `/api/v1/device/${deviceUuid}`;
+  if (name === "ecus") return upstream(["POST"], { upstream: "director", path: `${base}/ecus`, maxBodyBytes: MIB });
+  if (name === "manifest")
+    return upstream(["PUT"], { upstream: "director", path: `${base}/manifest`, maxBodyBytes: 2 * MIB });
+  if (rest.length !== 1 || !ROLE_FILE.test(name)) return null;
+  return upstream(["GET"], { upstream: "director", path: `${base}/${name}`, maxBodyBytes: 0 });
+}
+
+/** Reading only: the same address offers the whole repository API, writes included. */
+function repoRoute(rest: readonly string[]): Route | null {
+  const [first = "", ...names] = rest;
+  const base = "/api/v1/user_repo";
+  const read = (path: string) =>
+    upstream(["GET"], { upstream: "reposerver", path: `${base}/${path}`, maxBodyBytes: 0 });
+  if (names.length === 0) return ROLE_FILE.test(first) ? read(first) : null;
+  if (first === "delegations" && names.length === 1 && /^[^.].*\.json$/.test(names[0] ?? "")) {
+    return read(`delegations/${encodeURIComponent(names[0] ?? "")}`);
+  }
+  if (first !== "targets" || names.at(-1) === "") return null;
+  const path = `${base}/targets/${names.map(encodeURIComponent).join("/")}`;
+  return upstream(["GET", "HEAD"], { upstream: "reposerver", path, maxBodyBytes: 0, isDownload: true });
+}
+
+function registryRoute(name: string, deviceUuid: string): Route | null {
+  const device = `/api/v1/devices/${deviceUuid}`;
+  const own = `/api/v1/mydevice/${deviceUuid}`;
+  const write = (method: string, path: string, maxBodyBytes: number) =>
+    upstream([method], { upstream: "registry", path, maxBodyBytes });
+  switch (name) {
+    case "core/installed":
+      return write("PUT", `${own}/packages`, 4 * MIB);
+    case "core/system_info":
+      return write("PUT", `${own}/system_info`, 2 * MIB);
+    case "system_info":
+      return write("PUT", `${device}/system_info`, 2 * MIB);
+    case "system_info/network":
+      return write("PUT", `${device}/system_info/network`, 64 * KIB);
+    case "system_info/config":
+      return write("POST", `${device}/system_info/config`, MIB);
+    case "events":
+      return write("POST", `${device}/events`, 4 * MIB);
+    default:
+      return null;
+  }
+}
+
+function upstream(
+  methods: readonly string[],
+  destination: Omit<Destination, "isDownload"> & { isDownload?: true },
+): Route {
+  const isDownload = destination.isDownload ?? false;
+  return { methods, mapped: { to: "upstream", destination: { ...destination, isDownload } } };
+}
+
+function withoutSlash(segments: readonly string[]): readonly string[] {
+  return segments.length > 1 && segments.at(-1) === "" ? segments.slice(0, -1) : segments;
+}
+
+/**
+ * The decoded segments of a path; null for any trick: absolute form, empty segments, dot segments, encoded slashes,
+ * backslashes, control characters, broken encoding. What is left is encoded anew, so a back end decodes exactly what was judged.
+ */
+function readSegments(url: string): string[] | null {
+  if (url.length > MAX_URL_CHARACTERS || !url.startsWith("/") || url.includes("#")) return null;
+  const [path = ""] = url.split("?", 1);
+  const segments: string[] = [];
+  const raw = path.slice(1).split("/");
+  for (const [index, part] of raw.entries()) {
+    const segment = decodeSegment(part);
+    const isLast = index === raw.length - 1;
+    if (segment === null || (segment === "" && !isLast)) return null;
+    segments.push(segment);
+  }
+  return segments;
+}
+
+function decodeSegment(part: string): string | null {
+  let segment: string;
+  try {
+    segment = decodeURIComponent(part);
+  } catch {
+    return null;
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  return /[\u0000-\u001f\u007f/\\]/.test(segment) || segment.includes("..") || segment === "." ? null : segment;
+}

@@ -1,0 +1,29 @@
+import type { TLSSocket } from "node:tls";
+import { isAppError } from "#lib/errors/app-error.ts";
+import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
+
+/** Who is at the other end: as much as the handshake proves, which is possession of the leaf's key and no more. */
+export type Peer = {
+  readonly leaf: CertificateFacts | "malformed" | null;
+  readonly address: string;
+};
+
+/**
+ * Reads the peer's certificate, once a connection: renegotiation is off, so it cannot change.
+ *
+ * What the client sends as its chain is not looked at.
+ */
+export function readPeer(socket: TLSSocket): Peer {
+  return { leaf: readLeaf(socket), address: (socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "") };
+}
+
+function readLeaf(socket: TLSSocket): Peer["leaf"] {
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return null;
+  try {
+    return parseCertificate(certificate.raw);
+  } catch (error) {
+    if (isAppError(error)) return "malformed";
+    throw error;
+  }
+}
