@@ -10,7 +10,8 @@ const LONGEST_DELAY_MS = 30_000;
 /** A part that ran this long is well again: its next crash starts from the first delay. */
 const WELL_AFTER_MS = 60_000;
 const READY_WITHIN_MS = 120_000;
-const HEALTH_PAUSE_MS = 100;
+const SHORTEST_HEALTH_PAUSE_MS = 50;
+const LONGEST_HEALTH_PAUSE_MS = 1_000;
 /** Parts dispose within four seconds by themselves; what is left after that is killed. */
 const KILL_AFTER_MS = 4_300;
 
@@ -117,7 +118,11 @@ async function becomesReady(plan: PartPlan, part: Launched, stopping: AbortSigna
 }
 
 async function answers(url: string, giveUp: AbortSignal): Promise<void> {
-  while (!giveUp.aborted) {
+  for (
+    let pauseMs = SHORTEST_HEALTH_PAUSE_MS;
+    !giveUp.aborted;
+    pauseMs = Math.min(pauseMs * 1.2, LONGEST_HEALTH_PAUSE_MS)
+  ) {
     const answered = await fetch(url, { signal: AbortSignal.any([giveUp, AbortSignal.timeout(2_000)]) }).then(
       async (reply) => {
         await reply.body?.cancel();
@@ -126,7 +131,7 @@ async function answers(url: string, giveUp: AbortSignal): Promise<void> {
       () => false,
     );
     if (answered) return;
-    await sleep(HEALTH_PAUSE_MS, undefined, { signal: giveUp }).catch(() => undefined);
+    await sleep(pauseMs, undefined, { signal: giveUp }).catch(() => undefined);
   }
 }
 
