@@ -6,7 +6,9 @@ import type { Ctx } from "#lib/ctx.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { createOtaServer } from "#lib/http/server.ts";
 import { runProcess } from "#lib/process.ts";
+import { registerDeviceRegistryRoutes } from "#services/device-registry/routes.ts";
 import { registerDirectorRoutes } from "#services/director/routes.ts";
+import { deleteDevice } from "#services/director/service.ts";
 import { registerImageRepoRoutes } from "#services/image-repo/routes.ts";
 import { ensureRepo } from "#services/keyserver/service.ts";
 import { registerMaintenance } from "#services/maintenance.ts";
@@ -28,6 +30,7 @@ if (import.meta.main) {
 /** All embedded OTA Connect services on one server; their paths do not collide. */
 export function createServices(ctx: Ctx, servicesToken: string): FastifyInstance {
   const app = createOtaServer({ ctx, servicesToken });
+  registerDeviceRegistryRoutes(app, { onDelete: deleteDevice });
   app.register(registerDirectorRoutes);
   const blobs = openBlobs(ctx.config);
   registerImageRepoRoutes(app, { blobs });

@@ -92,6 +92,7 @@ export const ERROR_CODES = [
   "ota.missing_device",
   "ota.conflicting_device",
   "ota.malformed_input",
+  "ota.request_needs_credentials",
   "ota.invalid_mtu",
   "ota.signature_not_valid",
   "ota.invalid_signed_payload",

@@ -85,6 +85,7 @@ export const PROBLEMS = {
   "ota.missing_device": { status: 404, title: "Device not found" },
   "ota.conflicting_device": { status: 409, title: "This device exists already" },
   "ota.malformed_input": { status: 400, title: "The request is malformed" },
+  "ota.request_needs_credentials": { status: 400, title: "Credentials are missing" },
   "ota.invalid_mtu": { status: 400, title: "The update is not valid" },
   "ota.signature_not_valid": { status: 400, title: "A signature is not valid" },
   "ota.invalid_signed_payload": { status: 400, title: "The signed document is not valid" },

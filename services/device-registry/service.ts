@@ -31,8 +31,9 @@ export type EcuReplacement =
  * @see contracts/device-registry.md section 8
  */
 export async function recordDeviceSeen(tx: Tx, ctx: Ctx, uuid: string, at: Date): Promise<void> {
-  await devices.updateSeen(tx, ctx.namespaceId, { uuid, at });
+  // The fleet's row first, as the director's own transactions do it: two of them then wait instead of deadlocking.
   await recordContact(tx, ctx.namespaceId, uuid, at);
+  await devices.updateSeen(tx, ctx.namespaceId, { uuid, at });
 }
 
 /** {@link recordUpdateEvents} for one. */

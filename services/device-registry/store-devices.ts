@@ -1,6 +1,7 @@
 import type { CreateDevice, RegistryStatus, SearchDevices } from "#lib/contracts/ota/device-registry.ts";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
+import { escapeLike } from "#lib/db/like.ts";
 import { storableText } from "#lib/domain/storable-text.ts";
 
 export type RegistryRow = Prisma.RegistryDeviceGetPayload<object>;
@@ -112,7 +113,7 @@ export async function searchDevices(
     ...(query.deviceId === undefined ? {} : { deviceId: storableText(query.deviceId) }),
     ...(query.nameContains === undefined
       ? {}
-      : { deviceName: { contains: storableText(query.nameContains), mode: "insensitive" } }),
+      : { deviceName: { contains: escapeLike(query.nameContains), mode: "insensitive" } }),
     ...(query.status === undefined ? {} : { status: query.status }),
     ...(query.hibernated === undefined ? {} : { hibernated: query.hibernated }),
     ...(query.notSeenSinceHours === undefined ? {} : notSeenSince(query.notSeenSinceHours, input.now)),
@@ -139,18 +140,6 @@ export async function searchDevices(
 function notSeenSince(hours: number, now: Date): Prisma.RegistryDeviceWhereInput {
   const since = new Date(now.getTime() - hours * 3_600_000);
   return { OR: [{ lastSeen: null }, { lastSeen: { lt: since } }] };
-}
-
-export async function listByIds(
-  db: DbOrTx,
-  namespaceId: string,
-  ids: { oemIds: readonly string[]; uuids: readonly string[] },
-): Promise<RegistryRow[]> {
-  const deviceId = { in: ids.oemIds.map((id) => storableText(id)) };
-  return db.registryDevice.findMany({
-    where: { namespaceId, OR: [{ deviceId }, { uuid: { in: [...ids.uuids] } }] },
-    orderBy: { uuid: "asc" },
-  });
 }
 
 export async function upsertCredentials(

@@ -1,5 +1,6 @@
 import type { ListDevices } from "#lib/contracts/console/devices.ts";
 import { Prisma } from "#lib/db/generated/client.ts";
+import { escapeLike } from "#lib/db/like.ts";
 import { storableText } from "#lib/domain/storable-text.ts";
 
 type Dimension = "status" | "certificate" | "hardware";
@@ -37,7 +38,7 @@ function isOneOf(expression: Prisma.Sql, values: readonly string[]): Prisma.Sql 
 
 /** Name or device id contains it, or the uuid begins with it; `%`, `_` and `\` mean themselves. */
 function contains(search: string): Prisma.Sql {
-  const escaped = storableText(search).replace(/[\\%_]/g, "\\$&");
+  const escaped = escapeLike(search);
   return Prisma.sql`(name ILIKE ${`%${escaped}%`} OR "deviceId" ILIKE ${`%${escaped}%`}
     OR uuid::text LIKE ${`${escaped.toLowerCase()}%`})`;
 }

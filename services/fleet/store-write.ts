@@ -51,6 +51,12 @@ export async function updateCertificate(
   return changed > 0;
 }
 
+/** Every statement about many devices locks them in the order of their ids: they wait for each other instead of deadlocking. */
+function locked(namespaceId: string, uuids: readonly string[]): Prisma.Sql {
+  return Prisma.sql`SELECT uuid FROM fleet_device WHERE "namespaceId" = ${namespaceId} AND uuid = ANY(${[...uuids]}::uuid[])
+    ORDER BY uuid FOR UPDATE`;
+}
+
 export type EcuColumns = {
   uuid: string;
   ecus: unknown;
@@ -66,8 +72,12 @@ export async function updateEcus(tx: Tx, namespaceId: string, devices: readonly 
     UPDATE fleet_device AS d SET ecus = c.ecus, "hardwareIds" = c."hardwareIds", "primaryHardwareId" = c."primaryHardwareId",
       "installedFilenames" = c."installedFilenames", "primaryImage" = c."primaryImage", "assignedFilenames" = c."assignedFilenames"
     FROM jsonb_to_recordset(${JSON.stringify(devices)}::jsonb) AS c(uuid uuid, ecus jsonb, "hardwareIds" text[],
-      "primaryHardwareId" text, "installedFilenames" text[], "primaryImage" text, "assignedFilenames" text[])
-    WHERE d."namespaceId" = ${namespaceId} AND d.uuid = c.uuid`;
+      "primaryHardwareId" text, "installedFilenames" text[], "primaryImage" text, "assignedFilenames" text[]),
+      (${locked(
+        namespaceId,
+        devices.map(({ uuid }) => uuid),
+      )}) AS l
+    WHERE d."namespaceId" = ${namespaceId} AND d.uuid = c.uuid AND d.uuid = l.uuid`;
 }
 
 export async function updateRefusal(tx: Tx, namespaceId: string, uuid: string, code: string | null): Promise<boolean> {
@@ -96,7 +106,7 @@ const PROGRESS_COLUMNS = {
 
 export type ProgressRow = ProgressState & { uuid: string };
 
-/** Locks the rows in the order of their ids, so that two transactions that share devices wait instead of deadlocking. */
+/** Reads and locks the rows until the transaction ends. */
 export async function lockProgress(tx: Tx, namespaceId: string, uuids: readonly string[]): Promise<ProgressRow[]> {
   const columns = Prisma.raw(
     Object.keys(PROGRESS_COLUMNS)
@@ -152,8 +162,11 @@ export async function updateSeen(
       SELECT DISTINCT ON (uuid) uuid, at, address
       FROM jsonb_to_recordset(${JSON.stringify(seen)}::jsonb) AS r(uuid uuid, at timestamptz, address text)
       ORDER BY uuid, at DESC
-    ) AS s
-    WHERE d."namespaceId" = ${namespaceId} AND d.uuid = s.uuid AND (d."lastSeenAt" IS NULL OR d."lastSeenAt" < s.at)`;
+    ) AS s, (${locked(
+      namespaceId,
+      seen.map(({ uuid }) => uuid),
+    )}) AS l
+    WHERE d."namespaceId" = ${namespaceId} AND d.uuid = s.uuid AND d.uuid = l.uuid AND (d."lastSeenAt" IS NULL OR d."lastSeenAt" < s.at)`;
 }
 
 /** @returns whether this was the device's first contact */
