@@ -1,10 +1,4 @@
-import { readFileSync } from "node:fs";
+import manifest from "../package.json" with { type: "json" };
 
-/** Of this build, from package.json. */
-export const VERSION = readVersion();
-
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-  const version = typeof manifest === "object" && manifest !== null && "version" in manifest ? manifest.version : null;
-  return typeof version === "string" ? version : "0.0.0";
-}
+/** Of this build, from package.json. Imported, not read: in the console's bundle there is no such path to read from. */
+export const VERSION: string = manifest.version;
