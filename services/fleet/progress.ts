@@ -154,11 +154,11 @@ export function storyOf(step: DeviceProgress): { kind: string; text: string } | 
     case "seen_assignment":
       return { kind: "assignment", text: "It fetched the metadata that lists its update." };
     case "downloading":
-      return { kind: "download", text: `It downloads${what === "" ? " its update" : what}.` };
+      return { kind: "download", text: step.text ?? `It downloads${what === "" ? " its update" : what}.` };
     case "installing":
-      return { kind: "install", text: `It installs${what === "" ? " its update" : what}.` };
+      return { kind: "install", text: step.text ?? `It installs${what === "" ? " its update" : what}.` };
     case "rebooting":
-      return { kind: "install", text: "It has installed and waits for its reboot." };
+      return { kind: "install", text: step.text ?? "It has installed and waits for its reboot." };
     case "updated":
       return {
         kind: "report",
