@@ -9,7 +9,7 @@ export interface Rule {
   readonly packages?: readonly RegExp[];
 }
 
-const CONSOLE_AREAS = "identity|fleet|rollouts|accounts|audit|notifications|catalog|overview|simulations";
+const CONSOLE_AREAS = "identity|fleet|rollouts|accounts|audit|notifications|catalog|overview|simulations|backend-calls";
 const CONSOLE_SERVICES = new RegExp(`^services/(${CONSOLE_AREAS})/service\\.ts$`);
 const LIB = /^lib\//;
 const PURE = /^lib\/(uptane|pki|domain|authz|errors)\//;
@@ -27,10 +27,11 @@ export const RULES: readonly Rule[] = [
   { from: /^components\//, to: [/^components\//, /^lib\/(contracts|client|domain|authz)\//] },
   // Shared infrastructure. Only what joins a session to a use case knows services.
   { from: /^lib\/(data|auth)\//, to: [LIB, CONSOLE_SERVICES] },
+  { from: /^lib\/version\.ts$/, to: [/^package\.json$/] },
   { from: LIB, to: [LIB] },
   { from: /^(app\/|proxy\.ts$)/, to: [/^app\//, /^components\//, LIB, CONSOLE_SERVICES] },
   // The process of the embedded services mounts every area; areas see each other's service only.
-  { from: /^services\/main\.ts$/, to: [LIB, /^services\/[^/]+\/(service|routes)\.ts$/] },
+  { from: /^services\/main\.ts$/, to: [LIB, /^services\/([^/]+\/(service|routes)|maintenance)\.ts$/] },
   { from: /^services\//, to: [LIB, /^services\/[^/]+\/service\.ts$/] },
   { from: /^gateway\//, to: [/^gateway\//, LIB, CONSOLE_SERVICES] },
   { from: /^worker\//, to: [/^worker\//, LIB, CONSOLE_SERVICES, /^device\//] },
