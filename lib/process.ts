@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Config, loadConfig, type Part, requireSecret, type Secrets } from "#lib/config/load.ts";
 import { type Ctx, DEFAULT_NAMESPACE } from "#lib/ctx.ts";
-import { assertReachable, createDb, type Db } from "#lib/db/client.ts";
+import { assertReachable, createDb, type Db, isTableMissing } from "#lib/db/client.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { createMasterKey, type MasterKey, secretsEqual } from "#lib/keys/master-key.ts";
 import { createLog, type Log } from "#lib/log/log.ts";
@@ -68,9 +68,14 @@ export async function assertMasterKey(db: Db, keys: MasterKey): Promise<void> {
       INSERT INTO install_fact (name, value) VALUES (${CHECK_VALUE}, ${keys.checkValue}) ON CONFLICT DO NOTHING RETURNING value
     )
     SELECT value FROM first UNION ALL SELECT value FROM install_fact WHERE name = ${CHECK_VALUE}`.catch((cause) => {
-    throw new AppError("start.failed", "The database has no Gatehouse tables. Run `npx gatehouse migrate` first.", {
-      cause,
-    });
+    if (!isTableMissing(cause)) throw cause;
+    throw new AppError(
+      "start.failed",
+      "The database has no Gatehouse tables. Run `npx --no-install gatehouse migrate` first.",
+      {
+        cause,
+      },
+    );
   });
   // Empty when another process stored it between our two reads: then it is there by now.
   const stored =

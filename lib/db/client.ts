@@ -61,6 +61,13 @@ export function isDatabaseDown(error: unknown): boolean {
   return DOWN_CODES.some((code) => hasCode(error, code));
 }
 
+/** True when the schema was never applied here. */
+export function isTableMissing(error: unknown): boolean {
+  return (
+    hasCode(error, "P2021") || (hasCode(error, "P2010") && error instanceof Error && error.message.includes("42P01"))
+  );
+}
+
 function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }

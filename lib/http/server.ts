@@ -72,7 +72,17 @@ export function createOtaServer(options: { ctx: Ctx; servicesToken: string }): F
   });
   app.setErrorHandler((error, req, reply) => sendError(error, req, reply));
   addOperationalRoutes(app, options.ctx);
+  closeConnectionsThatBecomeIdle(app);
   return app;
+}
+
+/** While closing, Node closes what is idle at that moment only; a kept-open connection that ends its answer later would hold the process. */
+function closeConnectionsThatBecomeIdle(app: FastifyInstance): void {
+  app.addHook("preClose", async () => {
+    const timer = setInterval(() => app.server.closeIdleConnections(), 50);
+    app.server.once("close", () => clearInterval(timer));
+    timer.unref();
+  });
 }
 
 function addOperationalRoutes(app: FastifyInstance, ctx: Ctx): void {
@@ -147,7 +157,7 @@ function translate(error: unknown, req: FastifyRequest): ReturnType<typeof toOta
   const translated = toOtaError(known);
   const { status, body } = translated;
   const facts = { err: known, errorId: body.errorId, method: req.method, route: req.routeOptions.url, status };
-  if (status >= 500) req.ctx.log.error(facts, "request failed");
+  if (status >= 500 && status !== 501) req.ctx.log.error(facts, "request failed");
   else req.ctx.log.debug(facts, "request refused");
   return translated;
 }

@@ -27,7 +27,10 @@ export async function sendImage(
     throw new AppError("ota.range_not_satisfiable", `The image has ${image.length} bytes.`);
   }
   const opened = await ctx.blobs.open(image.blobKey, range ?? undefined);
-  if (opened === null) throw new AppError("image.storage_mismatch", "The bytes of this image are gone.");
+  if (opened === null) {
+    ctx.log.error({ filename, key: image.blobKey }, "the bytes of a listed image are gone");
+    throw new AppError("image.storage_mismatch", "The bytes of this image are gone.");
+  }
   if (range !== null) reply.code(206).header("content-range", `bytes ${range.start}-${range.end}/${image.length}`);
   return reply.header("content-length", opened.length).send(opened.stream);
 }
