@@ -51,24 +51,25 @@ api GET /api/v1/me | grep -q '"role":"admin"' || fail "GATEHOUSE_TOKEN is not an
 curl -sS -o /dev/null -w '%{http_code}' "$GATEHOUSE_URL/api/v1/devices" | grep -qx 401 || fail "the API answers without a token"
 
 step "a certificate that the fleet CA signed elsewhere waits at the door"
-npx --no-install gatehouse device issue --name walk --hardware walk-hw --out "$work/device" --pending >/dev/null
-door_host=$(sed 's,^https://,,' "$work/device/gateway.url" | tr -d '[:space:]')
+node device/main.ts --pending --count 1 --hardware walk-hw --interval 1 --dir "$work/devices" >"$work/device.log" 2>&1 &
+device_pid=$!
+issued() { device=$(echo "$work"/devices/*/credentials) && [ -f "$device/client.pem" ]; }
+until_true 20 "the simulated device got no credentials" issued
+door_host=$(sed 's,^https://,,' "$device/gateway.url" | tr -d '[:space:]')
 case "$door_host" in *:*) ;; *) door_host=$door_host:443 ;; esac
-[ "$(door "$work/device" /director/1.root.json)" = 403 ] || fail "an unknown certificate was not refused"
-fingerprint=$(openssl x509 -in "$work/device/client.pem" -outform DER | openssl dgst -sha256 -r | cut -d' ' -f1)
+[ "$(door "$device" /director/1.root.json)" = 403 ] || fail "an unknown certificate was not refused"
+fingerprint=$(openssl x509 -in "$device/client.pem" -outform DER | openssl dgst -sha256 -r | cut -d' ' -f1)
 waiting() { api GET '/api/v1/certificates?state=pending' | grep -q "$fingerprint"; }
 until_true 10 "the certificate never showed up as pending" waiting
-[ "$(curl -sS -o /dev/null -w '%{http_code}' --cacert "$work/device/root.crt" "https://$door_host/director/1.root.json")" = 401 ] || fail "no certificate is not 401"
+[ "$(curl -sS -o /dev/null -w '%{http_code}' --cacert "$device/root.crt" "https://$door_host/director/1.root.json")" = 401 ] || fail "no certificate is not 401"
 
 step "a person lets it in"
 uuid=$(json POST "/api/v1/certificates/$fingerprint/approve" '{"note":"compared by hand"}' | field .deviceUuid)
 expect_status 200 approve
-let_in() { [ "$(door "$work/device" /director/1.root.json)" = 200 ]; }
+let_in() { [ "$(door "$device" /director/1.root.json)" = 200 ]; }
 until_true 1 "approval did not reach the door within a second" let_in
 
 step "it registers and reports what it runs"
-node device/main.ts --dir "$work/devices" --count 1 --hardware walk-hw --interval 1 --credentials "$work/device" >"$work/device.log" 2>&1 &
-device_pid=$!
 reports() { [ "$(api GET "/api/v1/devices/$uuid" | field .status)" = up_to_date ]; }
 until_true 30 "the device did not report: $(tail -3 "$work/device.log" 2>/dev/null)" reports
 
@@ -102,7 +103,7 @@ grep -q "$image" "$work/manifest" || fail "the manifest does not name the image"
 step "revoked: refused within a second"
 json POST "/api/v1/certificates/$fingerprint/revoke" '{"reason":"keyCompromise","note":"end of the walk"}' >/dev/null
 expect_status 200 revoke
-shut() { [ "$(door "$work/device" /director/1.root.json)" = 403 ]; }
+shut() { [ "$(door "$device" /director/1.root.json)" = 403 ]; }
 until_true 1 "revocation did not reach the door within a second" shut
 
 step "the audit log tells the story"
