@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { otaInstant } from "#lib/contracts/ota/common.ts";
 import type { AssignmentOutcome, CreateAssignments, MtuTargets, QueueItem } from "#lib/contracts/ota/director.ts";
 import type { Ctx } from "#lib/ctx.ts";
@@ -42,9 +43,12 @@ export async function getMtu(ctx: Ctx, id: string): Promise<MtuTargets> {
   return targets;
 }
 
+/** Devices a transaction: its locks are held for about a second, and a call may name ten thousand. */
+export const DEVICES_PER_TRANSACTION = 1_000;
+
 /**
- * Assigns a multi-target update to every ECU it affects, all devices in one transaction and in a number of statements that does not grow
- * with theirs. Asking again for the same changes nothing and answers the same.
+ * Assigns a multi-target update to every ECU it affects, a thousand devices a transaction, each in a number of statements that does not grow
+ * with the devices. Asking again for the same changes nothing and answers the same, so a call that broke off is simply made again.
  *
  * @throws AppError `ota.missing_entity` (the multi-target update)
  * @see contracts/director.md section 3.2
@@ -52,10 +56,24 @@ export async function getMtu(ctx: Ctx, id: string): Promise<MtuTargets> {
 export async function createAssignments(ctx: Ctx, request: CreateAssignments): Promise<AssignmentOutcome> {
   const targets = await getMtu(ctx, request.mtuId);
   const devices = [...new Set(request.devices)];
-  if (request.dryRun === true) return outcomeOf(await judgeAll(ctx.db, ctx, { ...request, devices, targets }));
+  const outcome: AssignmentOutcome = { affected: [], notAffected: {} };
+  for (let from = 0; from < devices.length; from += DEVICES_PER_TRANSACTION) {
+    const chunk = { ...request, targets, devices: devices.slice(from, from + DEVICES_PER_TRANSACTION) };
+    const { affected, notAffected } = outcomeOf(
+      request.dryRun === true ? await judgeAll(ctx.db, ctx, chunk) : await assignChunk(ctx, chunk),
+    );
+    outcome.affected.push(...affected);
+    Object.assign(outcome.notAffected, notAffected);
+  }
+  return outcome;
+}
+
+type Chunk = { correlationId: string; devices: readonly string[]; targets: MtuTargets };
+
+async function assignChunk(ctx: Ctx, chunk: Chunk): Promise<Map<string, DeviceVerdict>> {
   return ctx.db.$transaction(async (tx) => {
-    await lockDevices(tx, ctx.namespaceId, devices);
-    const verdicts = await judgeAll(tx, ctx, { ...request, devices, targets });
+    await lockDevices(tx, ctx.namespaceId, chunk.devices);
+    const verdicts = await judgeAll(tx, ctx, chunk);
     const created = [...verdicts.values()].flatMap((verdict) => verdict.created);
     await insertAssignments(tx, ctx.namespaceId, created);
     const changed = [...Map.groupBy(created, ({ deviceUuid }) => deviceUuid)];
@@ -71,18 +89,20 @@ export async function createAssignments(ctx: Ctx, request: CreateAssignments): P
       changed.map(([deviceUuid, rows]) => ({
         kind: "assigned",
         deviceUuid,
-        correlationId: request.correlationId,
+        correlationId: chunk.correlationId,
         filenames: [...new Set(rows.map(({ filename }) => filename))],
       })),
     );
-    return outcomeOf(verdicts);
+    return verdicts;
   });
 }
 
 /** Which of these devices the update would affect, each once. @throws AppError `ota.missing_entity` */
 export async function listAffected(ctx: Ctx, mtuId: string, devices: readonly string[]): Promise<string[]> {
   const targets = await getMtu(ctx, mtuId);
-  const verdicts = await judgeAll(ctx.db, ctx, { correlationId: "", devices, targets });
+  // A new assignment would have an id of its own; this one stands for it.
+  const correlationId = `urn:here-ota:mtu:${randomUUID()}`;
+  const verdicts = await judgeAll(ctx.db, ctx, { correlationId, devices, targets });
   return [...verdicts].filter(([, verdict]) => verdict.affected.length > 0).map(([uuid]) => uuid);
 }
 
@@ -93,11 +113,7 @@ export async function listQueues(ctx: Ctx, devices: readonly string[]): Promise<
   return new Map(devices.map((uuid) => [uuid, toQueue(byDevice.get(uuid) ?? [])]));
 }
 
-async function judgeAll(
-  db: DbOrTx,
-  ctx: Ctx,
-  of: { correlationId: string; devices: readonly string[]; targets: MtuTargets },
-): Promise<Map<string, DeviceVerdict>> {
+async function judgeAll(db: DbOrTx, ctx: Ctx, of: Chunk): Promise<Map<string, DeviceVerdict>> {
   const ecus = Map.groupBy(await listEcus(db, ctx.namespaceId, of.devices), ({ deviceUuid }) => deviceUuid);
   const open = Map.groupBy(await listAssignments(db, ctx.namespaceId, of.devices), ({ deviceUuid }) => deviceUuid);
   const at = ctx.clock();

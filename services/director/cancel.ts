@@ -2,6 +2,7 @@ import type { Ctx } from "#lib/ctx.ts";
 import type { Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { announce, indexDevices } from "./announce.ts";
+import { DEVICES_PER_TRANSACTION } from "./assignments.ts";
 import {
   type AssignmentRow,
   CANCELLED_BY_PERSON,
@@ -13,7 +14,7 @@ import { listEcus, lockDevices } from "./store-devices.ts";
 import { isKnownImage } from "./targets.ts";
 
 /**
- * Takes assignments back, all devices in one transaction.
+ * Takes assignments back, a thousand devices a transaction.
  *
  * One that was not fetched yet is dropped and never existed for the device. One that was fetched can only be *replaced*: a device keeps a
  * list until a newer one that is not empty comes. So its device is marked as withdrawn, and what it is served next lists the image that it has
@@ -32,6 +33,18 @@ export async function cancelAssignments(
   options: { force: boolean; allOrNothing?: boolean },
 ): Promise<string[]> {
   const devices = [...new Set(deviceUuids)];
+  const cancelled: string[] = [];
+  for (let from = 0; from < devices.length; from += DEVICES_PER_TRANSACTION) {
+    cancelled.push(...(await cancelChunk(ctx, devices.slice(from, from + DEVICES_PER_TRANSACTION), options)));
+  }
+  return cancelled;
+}
+
+async function cancelChunk(
+  ctx: Ctx,
+  devices: readonly string[],
+  options: { force: boolean; allOrNothing?: boolean },
+): Promise<string[]> {
   return ctx.db.$transaction(async (tx) => {
     await lockDevices(tx, ctx.namespaceId, devices);
     const open = await listAssignments(tx, ctx.namespaceId, devices);

@@ -177,7 +177,8 @@ export async function recordProgressEverywhereMany(
   steps: readonly TrackedProgress[],
 ): Promise<void> {
   await fleet.recordProgressMany(tx, namespaceId, steps);
-  const byDevice = new Map(steps.map((step) => [`${step.correlationId}/${step.deviceUuid}`, step]));
+  const named = steps.filter((step) => step.correlationId !== null);
+  const byDevice = new Map(named.map((step) => [`${step.correlationId}/${step.deviceUuid}`, step]));
   const tracked = await lockTrackedMany(tx, namespaceId, [...byDevice.values()]);
   const moves = tracked.flatMap(({ updateId, state, correlationId, deviceUuid }) => {
     const step = byDevice.get(`${correlationId}/${deviceUuid}`);
