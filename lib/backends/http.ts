@@ -5,9 +5,7 @@ import { finished } from "node:stream/promises";
 import { z } from "zod";
 import { AppError } from "#lib/errors/app-error.ts";
 
-const CONNECT_MS = 2_000;
-const WHOLE_MS = 15_000;
-const UPLOAD_IDLE_MS = 60_000;
+const LIMITS = { connectMs: 2_000, wholeMs: 15_000, uploadIdleMs: 60_000 };
 const REPLY_MAX_BYTES = 16_777_216;
 
 /** On whose behalf; a request's `Ctx` is one. */
@@ -33,8 +31,14 @@ export type BackendClient = {
   close(): void;
 };
 
-/** @param token sent as a bearer token; null for a service that asks for none */
-export function createBackendClient(options: { name: string; baseUrl: string; token: string | null }): BackendClient {
+/** @param options.token sent as a bearer token; null for a service that asks for none */
+export function createBackendClient(options: {
+  name: string;
+  baseUrl: string;
+  token: string | null;
+  limits?: Partial<typeof LIMITS>;
+}): BackendClient {
+  const limits = { ...LIMITS, ...options.limits };
   const base = new URL(options.baseUrl);
   const transport = base.protocol === "https:" ? https : http;
   const agent = new transport.Agent({ keepAlive: true, maxSockets: 64, maxFreeSockets: 8 });
@@ -57,7 +61,7 @@ export function createBackendClient(options: { name: string; baseUrl: string; to
         ...request.headers,
       },
     });
-    return exchange(sent, { name: options.name, call, json, upload: request.upload?.body ?? null });
+    return exchange(sent, { name: options.name, call, json, upload: request.upload?.body ?? null, limits });
   }
   return {
     name: options.name,
@@ -96,18 +100,24 @@ export function parseReply<T extends z.ZodType>(client: BackendClient, reply: Ba
 
 function exchange(
   sent: http.ClientRequest,
-  options: { name: string; call: BackendCall; json: Buffer | null; upload: Readable | null },
+  options: {
+    name: string;
+    call: BackendCall;
+    json: Buffer | null;
+    upload: Readable | null;
+    limits: typeof LIMITS;
+  },
 ): Promise<BackendReply> {
-  const { name, call, upload } = options;
+  const { name, call, upload, limits } = options;
   return new Promise((resolve, reject) => {
     let broken: unknown; // why we ended it ourselves: the socket then only knows that it was closed
     const breakOff = (why: unknown) => {
       broken ??= why;
       sent.destroy();
     };
-    const connecting = setTimeout(() => breakOff(silent(name)), CONNECT_MS);
-    const whole = upload === null ? setTimeout(() => breakOff(slow(name)), WHOLE_MS) : undefined;
-    if (upload !== null) sent.setTimeout(UPLOAD_IDLE_MS, () => breakOff(slow(name)));
+    const connecting = setTimeout(() => breakOff(silent(name)), limits.connectMs);
+    const whole = upload === null ? setTimeout(() => breakOff(slow(name)), limits.wholeMs) : undefined;
+    if (upload !== null) sent.setTimeout(limits.uploadIdleMs, () => breakOff(slow(name)));
     const abort = () => breakOff(new AppError("backend.unreachable", `The call to the ${name} was given up.`));
     call.signal?.addEventListener("abort", abort, { once: true });
     const settle = (end: () => void) => {
@@ -163,13 +173,9 @@ function translate(name: string, error: unknown): unknown {
 }
 
 function silent(name: string): AppError {
-  return new AppError(
-    "backend.unreachable",
-    `The ${name} does not answer: no connection within ${CONNECT_MS / 1_000} s.`,
-    {
-      context: { service: name, reason: "connect_timeout" },
-    },
-  );
+  return new AppError("backend.unreachable", `The ${name} does not answer: no connection in time.`, {
+    context: { service: name, reason: "connect_timeout" },
+  });
 }
 
 function slow(name: string): AppError {
