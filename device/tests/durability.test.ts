@@ -8,11 +8,16 @@ import { isAppError } from "#lib/errors/app-error.ts";
 import { CORRELATION } from "#tests/harness/uptane-repository.ts";
 
 let bench: Bench;
+const children: ChildProcess[] = [];
 
 beforeEach(async () => {
   bench = await openBench({ secondaries: 1 });
 });
-afterEach(() => bench.close());
+afterEach(async () => {
+  // A child that outlives a failed test would hold the whole run open.
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+  await bench.close();
+});
 
 const eventsOf = (bodies: readonly Buffer[]): QueuedEvent[] => bodies.flatMap((body) => JSON.parse(body.toString()));
 const sentEvents = () => eventsOf(bench.server.bodies("POST", "/events"));
@@ -189,7 +194,9 @@ function runChild(installSeconds = 0.3): ChildProcess {
     installSeconds,
   };
   const script = join(import.meta.dirname, "child.ts");
-  return spawn(process.execPath, [script, JSON.stringify(options)], { stdio: ["ignore", "inherit", "inherit"] });
+  const child = spawn(process.execPath, [script, JSON.stringify(options)], { stdio: ["ignore", "inherit", "inherit"] });
+  children.push(child);
+  return child;
 }
 
 function exited(child: ChildProcess): Promise<void> {

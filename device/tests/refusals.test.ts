@@ -160,6 +160,13 @@ describe("a document that must stop the cycle without any report", () => {
     await expectOldImage();
   });
 
+  it("fetches nothing more under a root that has expired", async () => {
+    bench.server.repository.rotateRoot("director", { expires: PAST });
+    bench.server.takeLines();
+    await bench.cycle();
+    expect(bench.server.takeLines()).not.toContain("GET /director/targets.json");
+  });
+
   it("recovers by itself once the server is right again", async () => {
     const right = served("/director/targets.json");
     forge("/director/targets.json");
