@@ -6,6 +6,7 @@ import { Card } from "#components/ui/card.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { Pager, usePaging } from "#components/ui/pager.tsx";
+import { SkeletonLines } from "#components/ui/skeleton.tsx";
 import { Timeline } from "#components/ui/timeline.tsx";
 import type { Activity } from "#lib/contracts/console/devices.ts";
 import { toTimelineEntry } from "./activity-entry.ts";
@@ -18,7 +19,7 @@ export function ActivityTab({ uuid }: { uuid: string }) {
   const { data, error, refetch } = useActivity(uuid, { limit: PAGE_SIZE, cursor });
   const paging = usePaging(cursor, (next) => void setCursor(next === "" ? null : next));
   if (error !== null) return <ErrorPanel what="The activity" error={error} retry={() => void refetch()} />;
-  if (data === undefined) return <span className="skeleton block h-48" />;
+  if (data === undefined) return <SkeletonLines label="Loading the activity" />;
   if (data.total === 0) {
     return (
       <EmptyState icon={History} title="Nothing has happened yet">

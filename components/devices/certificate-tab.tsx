@@ -4,13 +4,14 @@ import { ShieldQuestionMark } from "lucide-react";
 import { CertificatePanel } from "#components/trust/certificate-panel.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
+import { SkeletonLines } from "#components/ui/skeleton.tsx";
 import { useDeviceCertificates } from "./queries.ts";
 
 /** Every certificate this device ever came with, and what was decided about each. */
 export function CertificateTab({ uuid }: { uuid: string }) {
   const { data, error, refetch } = useDeviceCertificates(uuid);
   if (error !== null) return <ErrorPanel what="The certificates" error={error} retry={() => void refetch()} />;
-  if (data === undefined) return <span className="skeleton block h-48" />;
+  if (data === undefined) return <SkeletonLines label="Loading the certificates" />;
   if (data.data.length === 0) {
     return (
       <EmptyState icon={ShieldQuestionMark} title="No certificate is known">

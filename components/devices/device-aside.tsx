@@ -4,6 +4,7 @@ import Link from "next/link";
 import { ValidityBar } from "#components/trust/validity-bar.tsx";
 import { Card, Facts } from "#components/ui/card.tsx";
 import { Fingerprint } from "#components/ui/digest.tsx";
+import { SkeletonLines } from "#components/ui/skeleton.tsx";
 import { AbsoluteTime } from "#components/ui/time.tsx";
 import { Timeline } from "#components/ui/timeline.tsx";
 import type { Device } from "#lib/contracts/console/devices.ts";
@@ -83,7 +84,7 @@ function LatestCard({ uuid }: { uuid: string }) {
       }
     >
       {data === undefined ? (
-        <span className="skeleton block h-24" />
+        <SkeletonLines label="Loading the latest activity" lines={4} />
       ) : data.data.length === 0 ? (
         <p className="text-ink-2">Nothing has happened yet.</p>
       ) : (

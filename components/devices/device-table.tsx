@@ -12,6 +12,7 @@ import type { Selection } from "#components/ui/use-selection.ts";
 import { withQuery } from "#lib/client/fetcher.ts";
 import type { Device } from "#lib/contracts/console/devices.ts";
 import { CertificateBadge } from "./certificate-badge.tsx";
+import { namedImage } from "./installed-image.ts";
 import type { DeviceFilter } from "./use-device-params.ts";
 
 const COLUMNS: readonly Column<Device>[] = [
@@ -59,7 +60,7 @@ const COLUMNS: readonly Column<Device>[] = [
     grow: true,
     cell: ({ statusReason, why }) => (
       <span className="text-ink-2" data-tip={why.summary}>
-        {statusReason ?? why.summary}
+        {statusReason ?? clauseOf(why.summary)}
       </span>
     ),
   },
@@ -69,8 +70,8 @@ const COLUMNS: readonly Column<Device>[] = [
     sort: "image",
     from: "sm",
     cell: ({ ecus }) => {
-      const image = ecus.find(({ primary }) => primary)?.installed;
-      return image == null ? (
+      const image = namedImage(ecus.find(({ primary }) => primary)?.installed ?? null);
+      return image === null ? (
         <Nothing />
       ) : (
         <span className="block max-w-44 truncate" data-tip={image.filename}>
@@ -133,6 +134,11 @@ export function DeviceTable({ rows, filter, selection, refreshing, noMatch }: De
       }}
     />
   );
+}
+
+/** The sentence without the word that the status column already says. */
+function clauseOf(summary: string): string {
+  return summary.replace(/^[^:.]{1,24}: /, "");
 }
 
 function Nothing() {

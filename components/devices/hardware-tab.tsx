@@ -7,6 +7,7 @@ import { Card, Facts } from "#components/ui/card.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { SearchField } from "#components/ui/search-field.tsx";
+import { SkeletonLines } from "#components/ui/skeleton.tsx";
 import { api } from "#lib/client/api.ts";
 import { plural } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
@@ -21,7 +22,7 @@ export function HardwareTab({ uuid }: { uuid: string }) {
   });
   const [search, setSearch] = useState("");
   if (error !== null) return <ErrorPanel what="The hardware" error={error} retry={() => void refetch()} />;
-  if (data === undefined) return <span className="skeleton block h-48" />;
+  if (data === undefined) return <SkeletonLines label="Loading the hardware" />;
   const { system, network, packages } = data;
   if (isNothing(system) && network === null && packages.length === 0) {
     return (

@@ -24,7 +24,7 @@ function Node({ value, search, depth }: { value: unknown; search: string; depth:
           <li key={name} className="py-px">
             {isBranch(child) ? (
               <details open={search !== "" || depth < 1}>
-                <summary className="marker:text-ink-3">
+                <summary className="py-0.5 marker:text-ink-3">
                   <span className="text-ink-2">{name}</span> <span className="text-ink-3">{headline(child)}</span>
                 </summary>
                 <Node value={child} search={name.toLowerCase().includes(search) ? "" : search} depth={depth + 1} />

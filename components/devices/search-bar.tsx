@@ -13,7 +13,7 @@ export function SearchBar({ filter }: { filter: DeviceFilter }) {
       <div className="flex items-center gap-2">
         <SearchField
           label="Search devices"
-          placeholder="Name, device id, or the beginning of a UUID"
+          placeholder="Name, device id, start of a UUID"
           value={params.q}
           onSearch={search}
         />

@@ -10,6 +10,7 @@ import { Explain } from "#components/ui/explain.tsx";
 import { Tag } from "#components/ui/tag.tsx";
 import { RelativeTime } from "#components/ui/time.tsx";
 import type { Device, Ecu } from "#lib/contracts/console/devices.ts";
+import { namedImage } from "./installed-image.ts";
 
 const COLUMNS: readonly Column<Ecu>[] = [
   {
@@ -31,7 +32,9 @@ const COLUMNS: readonly Column<Ecu>[] = [
     id: "installed",
     head: "Installed",
     wrap: true,
-    cell: ({ installed }) => <ImageCell image={installed} nothing="not reported" />,
+    cell: ({ installed }) => (
+      <ImageCell image={namedImage(installed)} nothing={installed === null ? "not reported" : "nothing from here"} />
+    ),
   },
   {
     id: "assigned",
@@ -79,7 +82,10 @@ function ImageCell({ image, nothing }: { image: Ecu["installed"]; nothing: strin
   if (image === null) return <span className="text-ink-3">{nothing}</span>;
   return (
     <div>
-      <Link href={`/images/${encodeURIComponent(image.filename)}`} className="font-medium hover:underline">
+      <Link
+        href={`/images/${encodeURIComponent(image.filename)}`}
+        className="inline-block py-0.5 font-medium hover:underline"
+      >
         {image.filename}
       </Link>
       <div className="text-sm text-ink-3">

@@ -69,7 +69,12 @@ function historyRows(it: Certificate): Rows {
     it.lastSeenAt === null ? null : (
       <>
         <RelativeTime at={it.lastSeenAt} />
-        {it.lastAddress === null ? null : <span className="mono text-ink-3"> from {it.lastAddress}</span>}
+        {it.lastAddress === null ? null : (
+          <>
+            {" "}
+            from <span className="mono">{it.lastAddress}</span>
+          </>
+        )}
       </>
     );
   return [

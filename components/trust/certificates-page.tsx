@@ -95,19 +95,21 @@ export function CertificatesPage() {
           value={params.q}
           onSearch={(q) => void setParams({ q, cursor: null }, { history: "replace" })}
         />
-        <Select
-          aria-label="State"
-          className="h-[34px] w-44 max-sm:w-full"
-          value={params.state}
-          onChange={(event) => void setParams({ state: event.target.value, cursor: null })}
-        >
-          <option value="">Every state</option>
-          {Object.entries(CERTIFICATE_STATE).map(([state, { word }]) => (
-            <option key={state} value={state}>
-              {word}
-            </option>
-          ))}
-        </Select>
+        <div className="w-44 max-sm:w-full">
+          <Select
+            aria-label="State"
+            className="h-[34px]"
+            value={params.state}
+            onChange={(event) => void setParams({ state: event.target.value, cursor: null })}
+          >
+            <option value="">Every state</option>
+            {Object.entries(CERTIFICATE_STATE).map(([state, { word }]) => (
+              <option key={state} value={state}>
+                {word}
+              </option>
+            ))}
+          </Select>
+        </div>
         <DensityButton />
       </div>
       {error !== null ? (

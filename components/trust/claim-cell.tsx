@@ -11,7 +11,11 @@ export function ClaimCell({ certificate }: { certificate: Certificate }) {
   const { fingerprint, warnings, firstSeenAt, createdAt, lastAddress, authority, issuer } = certificate;
   return (
     <div className="min-w-0">
-      <Link href={`/trust/certificates/${fingerprint}`} prefetch={false} className="hover:underline">
+      <Link
+        href={`/trust/certificates/${fingerprint}`}
+        prefetch={false}
+        className="hover:underline sm:whitespace-nowrap"
+      >
         {certificateName(certificate)}
       </Link>
       <div className="grid gap-0.5 text-sm font-normal text-ink-3 sm:hidden">

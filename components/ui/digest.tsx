@@ -52,7 +52,7 @@ function Copyable({ value, text, full, label }: { value: string; text: string; f
       data-tip={full}
       aria-label={`Copy ${label} ${text}`}
       onClick={() => copy(value)}
-      className="group/copy mono inline-flex max-w-full items-center gap-1 rounded-sm text-left whitespace-nowrap hover:text-accent-ink"
+      className="group/copy mono inline-flex min-h-6 max-w-full items-center gap-1 rounded-sm text-left align-middle whitespace-nowrap hover:text-accent-ink"
     >
       <span className="truncate">{text}</span>
       {copied ? (

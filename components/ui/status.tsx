@@ -180,7 +180,7 @@ export function StatusBadge({ look, note, word }: { look: StatusLook; note?: Rea
   return (
     <span
       data-tip={look.hint}
-      className={cx("inline-flex items-center gap-1.5 font-medium whitespace-nowrap", INK[look.tone])}
+      className={cx("inline-flex items-center gap-1.5 align-middle font-medium whitespace-nowrap", INK[look.tone])}
     >
       <StatusIcon look={look} />
       {word ?? look.word}
@@ -219,7 +219,7 @@ export function Pill({
       )}
     >
       {Icon === undefined ? null : <Icon aria-hidden strokeWidth={2.2} className="size-3" />}
-      {children}
+      <span>{children}</span>
     </span>
   );
 }

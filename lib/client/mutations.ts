@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { RevocationReason } from "#lib/contracts/console/certificates.ts";
 import type { Device, IssueDevice } from "#lib/contracts/console/devices.ts";
+import type { CreateUpdate, Update } from "#lib/contracts/console/updates.ts";
 import { api } from "./api.ts";
 import { keys } from "./keys.ts";
 
@@ -105,5 +106,25 @@ export function useAllowCertificate() {
   return useMutation({
     mutationFn: (body: { fingerprint: string; name?: string; note?: string }) => api.allowCertificate(body),
     onSuccess: refresh,
+  });
+}
+
+export function useLaunchUpdate() {
+  const refresh = useRefresh(keys.updates.all, keys.devices.all);
+  return useMutation({
+    mutationFn: (body: Omit<CreateUpdate, "dryRun">) => api.launchUpdate(body),
+    onSuccess: refresh,
+  });
+}
+
+export function useCancelUpdate(id: string) {
+  const queryClient = useQueryClient();
+  const refresh = useRefresh(keys.updates.all, keys.devices.all);
+  return useMutation({
+    mutationFn: () => api.cancelUpdate(id),
+    onSuccess: (update: Update) => {
+      queryClient.setQueryData(keys.updates.one(id), update);
+      return refresh();
+    },
   });
 }

@@ -2,14 +2,13 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** `12 s`, `4 min`, `3 h`, `9 d`, `2 mo`: the largest unit, rounded down, so that it never claims more than has passed. */
+/** `12 s`, `4 min`, `3 h`, `9 d`, `3 y`: the largest unit, rounded down, so that it never claims more than has passed. */
 export function shortDuration(ms: number): string {
   const span = Math.abs(ms);
   if (span < MINUTE) return `${Math.floor(span / 1_000)} s`;
   if (span < HOUR) return `${Math.floor(span / MINUTE)} min`;
   if (span < DAY) return `${Math.floor(span / HOUR)} h`;
-  if (span < 60 * DAY) return `${Math.floor(span / DAY)} d`;
-  if (span < 730 * DAY) return `${Math.floor(span / (30 * DAY))} mo`;
+  if (span < 730 * DAY) return `${Math.floor(span / DAY)} d`;
   return `${Math.floor(span / (365 * DAY))} y`;
 }
 
