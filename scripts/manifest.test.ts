@@ -19,3 +19,9 @@ it("pins every version exactly", () => {
   );
   expect(versions.filter((version) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
 });
+
+it("lets long-running scripts take the shell's place, which would keep npm's signals from them", () => {
+  const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+  const longRunning = Object.entries(scripts).filter(([name]) => /^(start|dev|device)\b/.test(name));
+  expect(longRunning.filter(([, command]) => !command.startsWith("exec node "))).toEqual([]);
+});
