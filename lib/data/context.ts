@@ -1,5 +1,6 @@
 import { type CookieNames, cookieNames } from "#lib/auth/cookies.ts";
 import { type BackendCtx, createBackends } from "#lib/backends/backends.ts";
+import { createRelay, type Relay } from "#lib/backends/relay.ts";
 import { loadConfig, requireSecret } from "#lib/config/load.ts";
 import { DEFAULT_NAMESPACE } from "#lib/ctx.ts";
 import { createLiveEvents, type LiveEvents } from "#lib/data/live-events.ts";
@@ -11,6 +12,7 @@ import { createLog } from "#lib/log/log.ts";
 /** What pages and routes of the console share: one of it a process. */
 export type Console = Omit<BackendCtx, "requestId" | "namespaceId"> & {
   readonly live: LiveEvents;
+  readonly relay: Relay;
   readonly cookies: CookieNames;
   /** Seals session cookies. */
   readonly authSecret: string;
@@ -56,6 +58,7 @@ async function createConsole(): Promise<Console> {
   try {
     const installId = await ensureInstallId(db);
     const backends = createBackends(config, secrets);
+    const relay = createRelay(config, secrets);
     const live = await createLiveEvents({ databaseUrl, log });
     return {
       config,
@@ -64,12 +67,14 @@ async function createConsole(): Promise<Console> {
       clock: () => new Date(),
       keys: createMasterKey(requireSecret(secrets, "MASTER_KEY")),
       backends,
+      relay,
       live,
       cookies: cookieNames(installId, config.publicUrl),
       authSecret: requireSecret(secrets, "NEXTAUTH_SECRET"),
       async dispose() {
         await live.close();
         backends.close();
+        relay.close();
         await db.$disconnect();
       },
     };

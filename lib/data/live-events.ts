@@ -17,36 +17,41 @@ export type Subscriber = {
 export type LiveEvents = {
   /** False while the connection is lost. */
   connected(): boolean;
-  /** @returns how to end it; null when there are too many */
-  subscribe(subscriber: Subscriber): (() => void) | null;
+  /**
+   * @param owner each has a few, so that one cannot use up what all share
+   * @returns how to end it; null when there are too many
+   */
+  subscribe(owner: string, subscriber: Subscriber): (() => void) | null;
   close(): Promise<void>;
 };
 
 const MAX_SUBSCRIBERS = 1_000;
+const MAX_OF_ONE_OWNER = 20;
 
 export async function createLiveEvents(options: { databaseUrl: string; log: Log }): Promise<LiveEvents> {
-  const subscribers = new Set<Subscriber>();
+  const subscribers = new Map<Subscriber, string>();
   const listener = await listen({
     ...options,
     channels: [EVENTS_CHANNEL],
     onNotify(_channel, payload) {
       const event = parseMessage(payload);
       if (event === null) return;
-      for (const subscriber of subscribers) subscriber.onEvent(event);
+      for (const subscriber of subscribers.keys()) subscriber.onEvent(event);
     },
     onReconnect() {
-      for (const subscriber of subscribers) subscriber.onGap();
+      for (const subscriber of subscribers.keys()) subscriber.onGap();
     },
   });
   return {
     connected: () => listener.connected(),
-    subscribe(subscriber) {
-      if (subscribers.size >= MAX_SUBSCRIBERS) return null;
-      subscribers.add(subscriber);
+    subscribe(owner, subscriber) {
+      const own = [...subscribers.values()].filter((other) => other === owner).length;
+      if (subscribers.size >= MAX_SUBSCRIBERS || own >= MAX_OF_ONE_OWNER) return null;
+      subscribers.set(subscriber, owner);
       return () => subscribers.delete(subscriber);
     },
     async close() {
-      for (const subscriber of subscribers) subscriber.onClose();
+      for (const subscriber of [...subscribers.keys()]) subscriber.onClose();
       subscribers.clear();
       await listener.close();
     },

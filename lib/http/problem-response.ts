@@ -30,3 +30,10 @@ export function problemResponse(error: unknown, request: { requestId: string; lo
     },
   });
 }
+
+/** Bytes as they are kept, byte for byte. */
+export function bytesResponse(bytes: Buffer, about: { contentType: string; requestId: string }): Response {
+  return new Response(Uint8Array.from(bytes), {
+    headers: { ...API_HEADERS, "content-type": about.contentType, "x-request-id": about.requestId },
+  });
+}

@@ -7,6 +7,8 @@ import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import { CHAIN_START, entryHash } from "./chain.ts";
 import * as store from "./store.ts";
 
+export { auditBackendChange } from "./around.ts";
+
 const SETTLE_AT_ONCE = 100;
 const EVENTS_KEPT_MS = 60 * 60_000;
 

@@ -17,6 +17,7 @@ import * as store from "./store-write.ts";
 
 export type { FleetEcu } from "./ecus.ts";
 export type { DeviceProgress } from "./progress.ts";
+export { getHardware, getManifest } from "./reported.ts";
 export { findDeviceNames } from "./store-names.ts";
 export type { FleetCounts } from "./store-read.ts";
 

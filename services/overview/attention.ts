@@ -1,0 +1,72 @@
+import type { BackendHealth } from "#lib/backends/backends.ts";
+import type { Image } from "#lib/contracts/console/images.ts";
+import type { Attention } from "#lib/contracts/console/overview.ts";
+import type { FleetCounts } from "#services/fleet/service.ts";
+
+type Facts = {
+  fleet: FleetCounts;
+  trust: { pending: number; oldestPendingAt: Date | null; refusedLastDay: number };
+  mismatched: readonly Image[];
+  backends: readonly BackendHealth[];
+};
+
+/** What needs a person, most urgent first. A line with nothing behind it is not there. */
+export function toAttention({ fleet, trust, mismatched, backends }: Facts): Attention[] {
+  const lines: Attention[] = [
+    ...backends
+      .filter(({ ok }) => !ok)
+      .map(({ name, error }) => line("backend_down", "bad", { count: 1, title: `The ${name} is down`, detail: error })),
+    ...mismatched.map(({ filename }) =>
+      line("unverified", "bad", {
+        count: 1,
+        title: `${filename} is not what was signed`,
+        detail: "Its stored bytes differ from its signed digest. No update with it is launched.",
+        href: `/images/${encodeURIComponent(filename)}`,
+      }),
+    ),
+    line("failing", "bad", {
+      count: fleet.failing.count,
+      title: plural(fleet.failing.count, "device failed", "devices failed"),
+      detail: "Their last installation did not succeed.",
+      href: "/devices?status=failed",
+      since: fleet.failing.since,
+    }),
+    line("pending", "warn", {
+      count: trust.pending,
+      title: plural(trust.pending, "certificate waits for a decision", "certificates wait for a decision"),
+      detail: "A device is at the door with a certificate nobody has decided about.",
+      href: "/trust",
+      since: trust.oldestPendingAt,
+    }),
+    line("expiring", "warn", {
+      count: fleet.expired,
+      title: plural(fleet.expired, "device has an expired certificate", "devices have an expired certificate"),
+      detail: "The door no longer lets them in. Issue new credentials.",
+      href: "/devices?certificate=expired",
+    }),
+    line("refused", "warn", {
+      count: trust.refusedLastDay,
+      title: plural(
+        trust.refusedLastDay,
+        "attempt was refused at the door",
+        "kinds of attempts were refused at the door",
+      ),
+      detail: "In the last 24 hours.",
+      href: "/trust/refused",
+    }),
+  ];
+  return lines.filter(({ count }) => count > 0);
+}
+
+function line(
+  kind: Attention["kind"],
+  tone: Attention["tone"],
+  facts: { count: number; title: string; detail: string | null; href?: string; since?: Date | null },
+): Attention {
+  const { count, title, detail, href = "/", since = null } = facts;
+  return { kind, tone, count, title, detail, href, since: since?.toISOString() ?? null };
+}
+
+function plural(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,79 @@
+import { type Actor, requirePermission } from "#lib/authz/actor.ts";
+import type { BackendCtx } from "#lib/backends/backends.ts";
+import { ListAudit } from "#lib/contracts/console/audit.ts";
+import { ListCertificates } from "#lib/contracts/console/certificates.ts";
+import { type Image, ListImages } from "#lib/contracts/console/images.ts";
+import type { Overview } from "#lib/contracts/console/overview.ts";
+import { ListUpdates } from "#lib/contracts/console/updates.ts";
+import { isAppError } from "#lib/errors/app-error.ts";
+import { listAudit } from "#services/audit/service.ts";
+import { listImages } from "#services/catalog/service.ts";
+import { countFleet } from "#services/fleet/service.ts";
+import { countTrust, listCertificates } from "#services/identity/service.ts";
+import { listUpdates } from "#services/rollouts/service.ts";
+import { toAttention } from "./attention.ts";
+
+const UPDATES_SHOWN = 5;
+const ENTRIES_SHOWN = 8;
+/** Images are verified when they arrive; looking through this many newest ones finds what was damaged since. */
+const IMAGES_PAGE = 200;
+const IMAGE_PAGES = 5;
+
+/** @throws AppError `auth.forbidden` */
+export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overview> {
+  requirePermission(actor, "overview.read");
+  const [fleet, trust, images, backends, updates, running, latest, approved] = await Promise.all([
+    countFleet(ctx, actor),
+    countTrust(ctx, actor),
+    readImages(ctx, actor),
+    ctx.backends.probe(ctx),
+    listUpdates(ctx, actor, ListUpdates.parse({ limit: UPDATES_SHOWN })),
+    countRunning(ctx, actor),
+    listAudit(ctx, actor, ListAudit.parse({ limit: ENTRIES_SHOWN })),
+    listCertificates(ctx, actor, ListCertificates.parse({ limit: 1, state: "allowed" })),
+  ]);
+  return {
+    attention: toAttention({ fleet, trust, mismatched: images?.mismatched ?? [], backends }),
+    devices: { total: fleet.total, seenLastHour: fleet.seenLastHour, byStatus: fleet.byStatus },
+    updates: updates.data,
+    latest: latest.data,
+    firstSteps: {
+      connected: fleet.total > 0,
+      approved: approved.total > 0,
+      image: (images?.total ?? 0) > 0,
+      updated: updates.data.some(({ counts }) => counts.updated > 0),
+    },
+    backends,
+    counts: { pending: trust.pending, refusals: trust.refusedLastDay, runningUpdates: running },
+  };
+}
+
+async function countRunning(ctx: BackendCtx, actor: Actor): Promise<number> {
+  const states = ["launching", "running", "cancelling"] as const;
+  const pages = await Promise.all(
+    states.map((state) => listUpdates(ctx, actor, ListUpdates.parse({ limit: 1, state }))),
+  );
+  return pages.reduce((sum, { total }) => sum + total, 0);
+}
+
+/** null when the repository does not answer: its own line says so. */
+async function readImages(ctx: BackendCtx, actor: Actor): Promise<{ total: number; mismatched: Image[] } | null> {
+  const mismatched: Image[] = [];
+  let total = 0;
+  let cursor: string | null = null;
+  try {
+    for (let page = 0; page < IMAGE_PAGES; page += 1) {
+      const query = ListImages.parse({ limit: IMAGES_PAGE, ...(cursor === null ? {} : { cursor }) });
+      const found = await listImages(ctx, actor, query);
+      total = found.total;
+      mismatched.push(...found.data.filter(({ verification }) => verification.state === "mismatch"));
+      cursor = found.nextCursor;
+      if (cursor === null) break;
+    }
+  } catch (error) {
+    if (!isAppError(error) || !error.code.startsWith("backend.")) throw error;
+    ctx.log.warn({ err: error }, "the overview goes without the images");
+    return null;
+  }
+  return { total, mismatched };
+}
