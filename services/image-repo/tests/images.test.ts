@@ -8,6 +8,7 @@ import type { Ctx } from "#lib/ctx.ts";
 import { sweepBlobs } from "#services/image-repo/service.ts";
 import { createTestClock, createTestCtx } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import { releaseOnceWaiting } from "#tests/harness/held-lock.ts";
 import { authorization, bytesOf, type Server, sha256, startServer, upload, verifyAsDevice } from "./harness.ts";
 
 const BYTES = randomBytes(400_000);
@@ -170,6 +171,28 @@ describe("an upload", () => {
     await broken;
     await expect.poll(filesKept, { timeout: 5_000 }).toBe(0);
     expect([await targetsVersion(), (await server.call("/health")).status]).toEqual([1, 404]);
+  });
+});
+
+describe("a list that would outgrow the 8 MiB a device accepts", () => {
+  it("is refused when made, and nothing changes", async () => {
+    const hardwareIds = Array.from({ length: 90 }, (_, index) => `${index}-`.padEnd(200, "x"));
+    await ctx.db.imageTarget.createMany({
+      data: Array.from({ length: 500 }, (_, index) => ({
+        namespaceId: "default",
+        filename: `big_${index}`,
+        name: "big",
+        version: "1",
+        hardwareIds,
+        sha256: "0".repeat(64),
+        length: 1n,
+        storage: "managed",
+      })),
+    });
+    const before = await ctx.db.imageRole.findMany();
+    expect(await codeOf(await upload(server, "app_1", BYTES))).toEqual([413, "payload_too_large"]);
+    expect(await ctx.db.imageRole.findMany()).toEqual(before);
+    expect([await ctx.db.imageTarget.count(), filesKept()]).toEqual([500, 0]);
   });
 });
 
@@ -342,6 +365,14 @@ describe("a deletion", () => {
     await upload(server, "app_2", BYTES);
     await remove("app_1");
     expect((await bytesOf(server.call("/targets/app_2"))).equals(BYTES)).toBe(true);
+  });
+
+  it("and an upload of the same bytes wait for each other", async () => {
+    await upload(server, "old_1", BYTES);
+    const cross = () => Promise.all([remove("old_1"), upload(other, "new_1", BYTES)]);
+    const lock = { name: `blob:${sha256(BYTES)}`, waiters: 2 };
+    expect((await releaseOnceWaiting(ctx.db, lock, cross)).map(({ status }) => status)).toEqual([204, 204]);
+    expect((await bytesOf(server.call("/targets/new_1"))).equals(BYTES)).toBe(true);
   });
 
   it("crossing an upload of the same bytes never leaves an image without bytes", async () => {

@@ -7,6 +7,7 @@ import { type VerifiedRoot, verifyInitialRoot, verifyNextRoot } from "#lib/uptan
 import { currentRoot, ensureRepo, findRepo, findRoot, refreshRoots, signRole } from "#services/keyserver/service.ts";
 import { createTestClock, createTestCtx } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import { releaseOnceWaiting } from "#tests/harness/held-lock.ts";
 
 const DAY_MS = 86_400_000;
 const START = new Date("2026-03-01T10:00:00.500Z");
@@ -55,10 +56,10 @@ describe("a new repository", () => {
 
   it("is the same however often, and from however many processes at once, it is asked for", async () => {
     const namespaceId = fresh().namespaceId;
-    const asked = Array.from({ length: 10 }, (_, index) =>
-      ensureRepo(inNamespace(index % 2 === 0 ? ctx : second, namespaceId), "image"),
-    );
-    const ids = new Set((await Promise.all(asked)).map(({ repoId }) => repoId));
+    const ask = () =>
+      Promise.all([ctx, second, ctx, second].map((process) => ensureRepo(inNamespace(process, namespaceId), "image")));
+    const lock = { name: `tuf-repo:${namespaceId}:image`, waiters: 4 };
+    const ids = new Set((await releaseOnceWaiting(ctx.db, lock, ask)).map(({ repoId }) => repoId));
     expect(ids.size).toBe(1);
     const [repoId = ""] = ids;
     expect(await ctx.db.tufKey.count({ where: { repoId } })).toBe(4);
@@ -126,9 +127,11 @@ describe("re-signing in time", () => {
     clock.advance(365 * DAY_MS - 3_600_000);
     expect((await currentRoot(here, repoId)).version).toBe(1);
     clock.advance(1);
-    const both = await Promise.all(
-      [ctx, second, ctx, second].map((one) => currentRoot({ ...one, namespaceId: here.namespaceId }, repoId)),
-    );
+    const ask = () =>
+      Promise.all(
+        [ctx, second, ctx, second].map((process) => currentRoot(inNamespace(process, here.namespaceId), repoId)),
+      );
+    const both = await releaseOnceWaiting(ctx.db, { name: `tuf-root:${repoId}`, waiters: 4 }, ask);
     expect(both.map(({ version }) => version)).toEqual([2, 2, 2, 2]);
     const root = await walk(repoId);
     expect([root.signed.version, root.signed.expires.getTime() > clock.now.getTime() + 364 * DAY_MS]).toEqual([
