@@ -19,6 +19,8 @@ import type { Upstreams } from "./upstreams.ts";
 export type DeviceDoor = {
   readonly port: number;
   isHealthy(): boolean;
+  /** Takes a renewed certificate into use; it also happens by itself once a minute. */
+  refreshCertificate(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -87,10 +89,12 @@ export async function openDeviceDoor(options: {
     port: ctx.config.DEVICE_DOOR_PORT,
     setting: "DEVICE_DOOR_PORT",
   });
-  const renewal = followCertificate(ctx, server, certificate);
+  const refreshCertificate = certificateRefresh(ctx, server, certificate);
+  const renewal = setInterval(refreshCertificate, CERTIFICATE_CHECK_MS);
   return {
     port,
     isHealthy: () => book.isFresh() && server.listening,
+    refreshCertificate,
     async close() {
       clearInterval(renewal);
       const closed = new Promise<void>((done) => server.close(() => done()));
@@ -117,19 +121,19 @@ function secureContext(certificate: DoorCertificate): SecureContextOptions {
 }
 
 /** Takes a renewed certificate into use without a restart; connections that are open keep theirs. */
-function followCertificate(ctx: IdentityCtx, server: https.Server, first: DoorCertificate): NodeJS.Timeout {
+function certificateRefresh(ctx: IdentityCtx, server: https.Server, first: DoorCertificate): () => Promise<void> {
   let { fingerprint } = first;
-  return setInterval(() => {
-    loadDoorCertificate(ctx).then(
-      (current) => {
-        if (current.fingerprint === fingerprint) return;
-        server.setSecureContext(secureContext(current));
-        fingerprint = current.fingerprint;
-        ctx.log.info({ fingerprint }, "the device door uses a renewed certificate");
-      },
-      (err) => ctx.log.warn({ err }, "the device door's certificate could not be read; the one in use stays"),
-    );
-  }, CERTIFICATE_CHECK_MS);
+  return async () => {
+    try {
+      const current = await loadDoorCertificate(ctx);
+      if (current.fingerprint === fingerprint) return;
+      server.setSecureContext(secureContext(current));
+      fingerprint = current.fingerprint;
+      ctx.log.info({ fingerprint }, "the device door uses a renewed certificate");
+    } catch (err) {
+      ctx.log.warn({ err }, "the device door's certificate could not be read; the one in use stays");
+    }
+  };
 }
 
 function welcome(door: Door, socket: TLSSocket): void {

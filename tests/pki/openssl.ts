@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +6,8 @@ import { join } from "node:path";
 /** Runs the system's `openssl` in a folder of its own, so that our certificates meet an implementation that is not ours. */
 export type OpensslFolder = {
   run(args: string): string;
+  /** Without blocking, for what talks to a server of this process; all it prints, whatever its exit code. */
+  talk(args: string, input?: string): Promise<string>;
   write(name: string, text: string): void;
   read(name: string): string;
   remove(): void;
@@ -16,6 +18,15 @@ export function openssl(): OpensslFolder {
   return {
     run: (args) =>
       execFileSync("openssl", args.split(" "), { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }),
+    talk: (args, input = "") =>
+      new Promise((done, fail) => {
+        const child = spawn("openssl", args.split(" "), { cwd: folder, timeout: 15_000 });
+        let printed = "";
+        for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (printed += chunk));
+        child.on("error", fail);
+        child.on("close", () => done(printed));
+        child.stdin.end(input);
+      }),
     write: (name, text) => writeFileSync(join(folder, name), text),
     read: (name) => readFileSync(join(folder, name), "utf8"),
     remove: () => rmSync(folder, { recursive: true }),

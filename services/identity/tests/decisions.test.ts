@@ -18,6 +18,7 @@ import {
 } from "#services/identity/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { addAuthority } from "#tests/pki/authority.ts";
 import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 import { withTwinSignature } from "#tests/pki/twin-signature.ts";
 
@@ -36,22 +37,7 @@ beforeEach(async () => {
   const first = worlds[0];
   world = identityWorld(database.url, first && { ...first.ctx, namespaceId: `ns-${crypto.randomUUID()}` });
   worlds.push(world);
-  authorityId = crypto.randomUUID();
-  const { certificate } = ca;
-  await world.ctx.db.authority.create({
-    data: {
-      id: authorityId,
-      namespaceId: world.ctx.namespaceId,
-      name: "Outside CA",
-      fingerprint: certificate.fingerprint,
-      subjectDn: certificate.subjectDn,
-      certificate: Uint8Array.from(certificate.der),
-      notBefore: certificate.notBefore,
-      notAfter: certificate.notAfter,
-      state: "open",
-      policy: "ask",
-    },
-  });
+  authorityId = await addAuthority(world.ctx, ca.certificate);
 });
 afterAll(async () => {
   await Promise.all(worlds.map(({ ctx }) => ctx.db.$disconnect()));
