@@ -128,3 +128,13 @@ export function useCancelUpdate(id: string) {
     },
   });
 }
+
+export function useDeleteImage() {
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: (filename: string) => api.deleteImage(filename),
+    // As with a device: its own page must not ask for what is gone.
+    onSuccess: () =>
+      queryClient.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "images" && queryKey[1] !== "one" }),
+  });
+}
