@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import type { FailAt } from "#device/device.ts";
-import { obtainDevices } from "#device/obtain.ts";
+import { issueByCommand, obtainDevices } from "#device/obtain.ts";
 import { startSimulatedDevice } from "#device/simulator.ts";
 import { printingLog, runOnce } from "#device/terminal.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
@@ -21,7 +21,7 @@ async function main(): Promise<number> {
     return 2;
   }
   const { fail, interval, once } = options;
-  const devices = await obtainDevices(options, (line) => console.log(line));
+  const devices = await obtainDevices(options, { say: (line) => console.log(line), issue: issueByCommand });
   const runs = devices.map((device) => ({
     ...device,
     fail,

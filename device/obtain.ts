@@ -23,6 +23,16 @@ type Wanted = {
   readonly pending: boolean;
 };
 
+export type CredentialOrder = {
+  readonly name: string;
+  readonly hardware: string;
+  readonly pending: boolean;
+  readonly out: string;
+};
+
+/** Writes the files of a new device into `out`, or throws. */
+export type IssueCredentials = (order: CredentialOrder) => Promise<void>;
+
 const Profile = z.object({ hardware: z.string(), secondaries: z.number(), pending: z.boolean() });
 
 /**
@@ -31,14 +41,17 @@ const Profile = z.object({ hardware: z.string(), secondaries: z.number(), pendin
  *
  * @throws AppError `start.failed` when the install refuses to issue
  */
-export async function obtainDevices(wanted: Wanted, say: (line: string) => void): Promise<readonly ObtainedDevice[]> {
+export async function obtainDevices(
+  wanted: Wanted,
+  how: { readonly say: (line: string) => void; readonly issue: IssueCredentials },
+): Promise<readonly ObtainedDevice[]> {
   await makeFolder(wanted.dir);
   const names = (await findFitting(wanted)).slice(0, wanted.count);
-  if (names.length > 0) say(`using ${names.length} device(s) from ${wanted.dir}`);
+  if (names.length > 0) how.say(`using ${names.length} device(s) from ${wanted.dir}`);
   while (names.length < wanted.count) {
     const name = `sim-${wanted.hardware.replace(/[^A-Za-z0-9._-]/g, "-")}-${randomBytes(3).toString("hex")}`;
-    await issue(wanted, name);
-    say(`${name}: credentials issued${wanted.pending ? ", waits for approval" : ""}`);
+    await makeDevice(wanted, name, how.issue);
+    how.say(`${name}: credentials issued${wanted.pending ? ", waits for approval" : ""}`);
     names.push(name);
   }
   return Promise.all(
@@ -76,14 +89,12 @@ async function findProfile(path: string): Promise<z.infer<typeof Profile> | null
   }
 }
 
-async function issue(wanted: Wanted, name: string): Promise<void> {
+async function makeDevice(wanted: Wanted, name: string, issue: IssueCredentials): Promise<void> {
   const draft = join(wanted.dir, `.${name}`);
   await makeFolder(draft);
   try {
-    const out = resolve(draft, "credentials");
-    const words = ["device", "issue", "--name", name, "--hardware", wanted.hardware, "--out", out, "--simulated"];
-    await runGatehouse(wanted.pending ? [...words, "--pending"] : words);
     const { hardware, secondaries, pending } = wanted;
+    await issue({ name, hardware, pending, out: resolve(draft, "credentials") });
     await writeAtomically(join(draft, "profile.json"), JSON.stringify({ hardware, secondaries, pending }));
     await rename(draft, join(wanted.dir, name));
   } catch (error) {
@@ -92,8 +103,13 @@ async function issue(wanted: Wanted, name: string): Promise<void> {
   }
 }
 
-/** The command says on standard error what is wrong; its standard output is of no use here. */
-function runGatehouse(words: readonly string[]): Promise<void> {
+/**
+ * Issues by the `gatehouse` command of this checkout. It says on standard error what is wrong; its standard output is of no use
+ * here.
+ */
+export function issueByCommand({ name, hardware, pending, out }: CredentialOrder): Promise<void> {
+  const order = ["device", "issue", "--name", name, "--hardware", hardware, "--out", out, "--simulated"];
+  const words = pending ? [...order, "--pending"] : order;
   const script = join(import.meta.dirname, "..", "cli", "gatehouse.mjs");
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [script, ...words], { stdio: ["ignore", "ignore", "inherit"] });

@@ -65,7 +65,7 @@ export function offer(bench: Bench, filename: string, content: Buffer, who: "pri
 
 /** Polls, and gives up after a time that only a fault can take. */
 export async function until(isDone: () => boolean): Promise<void> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 30_000;
   while (!isDone()) {
     if (Date.now() > deadline) throw new Error("did not happen in time");
     await setTimeout(2);

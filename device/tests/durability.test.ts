@@ -133,7 +133,8 @@ describe("the device's disk", () => {
   });
 });
 
-describe("a power cut in the middle of an installation", () => {
+// Each cut starts a process of its own, which takes seconds on a busy machine.
+describe("a power cut in the middle of an installation", { timeout: 120_000 }, () => {
   it("after one of two ECUs loses no result: the second is done and both are reported", async () => {
     offer(bench, "app_1.0", Buffer.from("one"), "all");
     const child = runChild();
