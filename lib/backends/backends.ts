@@ -7,6 +7,9 @@ import { createDirectorBackend, type DirectorBackend } from "./director.ts";
 import { type BackendCall, type BackendClient, createBackendClient } from "./http.ts";
 import { createReposerverBackend, type ReposerverBackend } from "./reposerver.ts";
 
+/** It may sign for a thousand devices. */
+const MAINTENANCE_MS = 120_000;
+
 export type BackendHealth = { name: string; ok: boolean; latencyMs: number | null; error: string | null };
 
 export type Backends = {
@@ -46,7 +49,7 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
     reposerver: createReposerverBackend(reposerver, config.REPOSERVER_URL === undefined),
     probe: (call) => Promise.all(clients.map((client) => probe(client, call))),
     async maintain(call) {
-      await embedded?.send(call, { method: "POST", path: "/api/v1/gatehouse/maintenance" });
+      await embedded?.send(call, { method: "POST", path: "/api/v1/gatehouse/maintenance", withinMs: MAINTENANCE_MS });
     },
     close() {
       for (const client of clients) client.close();

@@ -20,6 +20,8 @@ export type BackendRequest = {
   headers?: Readonly<Record<string, string>>;
   /** Statuses of 400 and above that the caller reads itself. */
   accept?: readonly number[];
+  /** Of the whole call, where 15 s are not enough. */
+  withinMs?: number;
 };
 
 export type BackendReply = { status: number; body: Buffer };
@@ -61,7 +63,13 @@ export function createBackendClient(options: {
         ...request.headers,
       },
     });
-    return exchange(sent, { name: options.name, call, json, upload: request.upload?.body ?? null, limits });
+    return exchange(sent, {
+      name: options.name,
+      call,
+      json,
+      upload: request.upload?.body ?? null,
+      limits: { ...limits, wholeMs: request.withinMs ?? limits.wholeMs },
+    });
   }
   return {
     name: options.name,

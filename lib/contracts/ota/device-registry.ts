@@ -46,10 +46,6 @@ export type CreateDevice = z.infer<typeof CreateDevice>;
 export const ReplaceDevice = z.object({ deviceName: DeviceName, notes: Notes.nullish() });
 export const ChangeDevice = z.object({ deviceName: DeviceName.nullish(), notes: Notes.nullish() });
 export const SetHibernation = z.object({ status: z.boolean() });
-export const FindDevices = z.object({
-  oemIds: z.array(z.string().max(200)).max(1_000).nullish(),
-  deviceUuids: z.array(OtaUuid).max(1_000).nullish(),
-});
 
 const SORT_NAMES = ["name", "createdAt", "deviceId", "uuid", "activatedAt", "lastSeen"] as const;
 const lowerCased = (names: readonly string[]) => (value: unknown) =>
@@ -90,10 +86,8 @@ export const NetworkInfo = z.object({
 });
 export type NetworkInfo = z.infer<typeof NetworkInfo>;
 
-/** Packages as devices report them: any text, made storable on the way in. */
-export const InstalledPackages = z
-  .array(z.object({ name: z.string().min(1).max(200), version: z.string().max(200) }))
-  .max(MAX_PACKAGES);
+/** Packages as devices report them: any text, made storable (and at most 200 characters) on the way in. */
+export const InstalledPackages = z.array(z.object({ name: z.string(), version: z.string() })).max(MAX_PACKAGES);
 
 /** `deviceTime`: any ISO date-time with an offset. */
 export const DeviceEvent = z.object({

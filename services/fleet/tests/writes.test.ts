@@ -38,6 +38,12 @@ const assign = (deviceUuid: string): DeviceProgress => ({
   kind: "assigned",
   correlationId: CORRELATION,
 });
+async function addMany(count: number): Promise<string[]> {
+  const rows = await fleet.ctx.db.$queryRaw<{ uuid: string }[]>`
+    INSERT INTO fleet_device ("namespaceId", uuid, name, "deviceId", status, "statusAt")
+    SELECT 'default', gen_random_uuid(), 'many', 'many', 'never_seen', now() FROM generate_series(1, ${count}::int) RETURNING uuid`;
+  return rows.map((row) => row.uuid);
+}
 const story = async (uuid: string) =>
   (await listActivity(fleet.ctx, SYSTEM, { uuid, query: { limit: 200 } })).data.map((line) => line.text);
 const events = () =>
@@ -199,7 +205,7 @@ describe("progress", () => {
   });
 
   it("moves a thousand devices with as many statements as two", async () => {
-    const uuids = await Promise.all(Array.from({ length: 1_000 }, () => fleet.addDevice()));
+    const uuids = await addMany(1_000);
     const statements = async (devices: string[]) => {
       const counted = { statements: 0 };
       await fleet.write(async (tx) => {
@@ -221,7 +227,7 @@ describe("progress", () => {
   });
 
   it("does not deadlock when two transactions move the same devices in opposite order", async () => {
-    const uuids = await Promise.all(Array.from({ length: 40 }, () => fleet.addDevice()));
+    const uuids = await addMany(40);
     const move = (devices: string[]) =>
       fleet.write((tx) => recordProgressMany(tx, fleet.ctx.namespaceId, devices.map(assign)));
     const turns = Array.from({ length: 8 }, (_, turn) => move(turn % 2 === 0 ? uuids : uuids.toReversed()));
