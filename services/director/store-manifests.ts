@@ -67,7 +67,7 @@ export async function archive(tx: Tx, manifest: ArchivedManifest): Promise<strin
       SELECT id FROM (
         SELECT id, evidence, row_number() OVER newest AS place, sum(octet_length(bytes)) OVER newest AS total
         FROM director_manifest WHERE "deviceUuid" = ${manifest.deviceUuid}::uuid
-        WINDOW newest AS (ORDER BY "receivedAt" DESC, id)
+        WINDOW newest AS (PARTITION BY evidence ORDER BY "receivedAt" DESC, id)
       ) AS kept
       WHERE NOT evidence AND place > 1 AND (place > ${KEPT_MANIFESTS} OR total > ${KEPT_BYTES}))`;
   return manifest.id;

@@ -11,6 +11,8 @@ import {
   startDirector,
   type TestDevice,
   type TestDirector,
+  trackUpdate,
+  updateDeviceOf,
 } from "./harness.ts";
 
 let director: TestDirector;
@@ -152,13 +154,39 @@ describe("a device that had installed before it heard of the cancellation", () =
   it("is believed, and is not ordered back", async () => {
     const device = await enrol(director);
     const { correlationId } = await assign(director, [device]);
+    const updateId = await trackUpdate(director, [device], correlationId);
     await device.fetch();
     await cancel([device]);
+    expect((await updateDeviceOf(director, updateId, device)).state).toBe("cancelled");
     device.primary.installed = NEW;
     expect((await device.report(reportOf(correlationId, { success: true, code: "OK" }))).status).toBe(200);
     const after = await seen(director, device);
     expect(after.fleet.installedFilenames).toEqual([NEW.filepath]);
     expect(after.reports).toEqual({ [correlationId]: "OK" });
+    const tracked = await updateDeviceOf(director, updateId, device);
+    expect([tracked.state, tracked.evidence]).toMatchObject(["updated", { ecuSerial: device.primary.serial }]);
+    await device.fetch();
+    expect(device.wants()).toBe(NEW.filepath);
+  });
+
+  it("is not believed when it says so and its ECU still runs the old image", async () => {
+    const device = await enrol(director);
+    const { correlationId } = await assign(director, [device]);
+    const updateId = await trackUpdate(director, [device], correlationId);
+    await device.fetch();
+    await cancel([device]);
+    await device.report(reportOf(correlationId, { success: true, code: "OK" }));
+    expect((await updateDeviceOf(director, updateId, device)).state).toBe("cancelled");
+  });
+
+  it("is not ordered back either when it had fetched the replacement while it installed", async () => {
+    const device = await enrol(director);
+    const { correlationId } = await assign(director, [device]);
+    await device.fetch();
+    await cancel([device]);
+    await device.fetch();
+    device.primary.installed = NEW;
+    await device.report(reportOf(correlationId, { success: true, code: "OK" }));
     await device.fetch();
     expect(device.wants()).toBe(NEW.filepath);
   });

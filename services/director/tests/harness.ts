@@ -319,3 +319,33 @@ export async function seen(director: TestDirector, device: TestDevice) {
     reports: Object.fromEntries(reports.map((row) => [row.correlationId, row.resultCode])),
   };
 }
+
+/** A row of an update that follows the director, as a launch makes it. */
+export async function trackUpdate(
+  director: TestDirector,
+  devices: readonly TestDevice[],
+  correlationId: string,
+): Promise<string> {
+  const { db, namespaceId } = director.ctx;
+  const { id } = await db.update.create({
+    data: {
+      id: correlationId.slice(-36),
+      namespaceId,
+      name: "update",
+      targets: {},
+      state: "running",
+      correlationId,
+      createdBy: { kind: "system" },
+    },
+  });
+  await db.updateDevice.createMany({
+    data: devices.map(({ uuid }) => ({ updateId: id, deviceUuid: uuid, namespaceId, state: "assigned" })),
+  });
+  return id;
+}
+
+export function updateDeviceOf(director: TestDirector, updateId: string, device: TestDevice) {
+  return director.ctx.db.updateDevice.findUniqueOrThrow({
+    where: { updateId_deviceUuid: { updateId, deviceUuid: device.uuid } },
+  });
+}

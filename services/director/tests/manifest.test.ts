@@ -16,6 +16,8 @@ import {
   startDirector,
   TestDevice,
   type TestDirector,
+  trackUpdate,
+  updateDeviceOf,
 } from "./harness.ts";
 
 let director: TestDirector;
@@ -32,30 +34,6 @@ const imageOf = async (device: TestDevice) => {
   const reply = await director.ask("GET", `/api/v1/admin/devices/${device.uuid}`);
   return (reply.json as { image: { filepath: string } }[])[0]?.image.filepath;
 };
-/** A row of an update that follows the director, as a launch makes it. */
-async function trackUpdate(devices: readonly TestDevice[], correlationId: string): Promise<string> {
-  const { db, namespaceId } = director.ctx;
-  const { id } = await db.update.create({
-    data: {
-      id: correlationId.slice(-36),
-      namespaceId,
-      name: "update",
-      targets: {},
-      state: "running",
-      correlationId,
-      createdBy: { kind: "system" },
-    },
-  });
-  await db.updateDevice.createMany({
-    data: devices.map(({ uuid }) => ({ updateId: id, deviceUuid: uuid, namespaceId, state: "assigned" })),
-  });
-  return id;
-}
-const updateDeviceOf = (updateId: string, device: TestDevice) =>
-  director.ctx.db.updateDevice.findUniqueOrThrow({
-    where: { updateId_deviceUuid: { updateId, deviceUuid: device.uuid } },
-  });
-
 describe("a manifest is believed only when", () => {
   it("the primary's registered key signed the whole", async () => {
     const device = await enrol(director);
@@ -138,7 +116,7 @@ describe("an update that worked", () => {
   it("is updated by the signed manifest alone, with evidence that leads to its bytes", async () => {
     const device = await enrol(director);
     const { correlationId } = await assign(director, [device]);
-    const updateId = await trackUpdate([device], correlationId);
+    const updateId = await trackUpdate(director, [device], correlationId);
     await device.fetch();
     device.primary.installed = NEW;
     const manifest = device.manifest(
@@ -152,7 +130,7 @@ describe("an update that worked", () => {
     expect(after.fleet.installedFilenames).toEqual([NEW.filepath]);
     expect(after.fleet.assignedFilenames).toEqual([]);
     expect(after.reports).toEqual({ [correlationId]: "OK" });
-    const tracked = await updateDeviceOf(updateId, device);
+    const tracked = await updateDeviceOf(director, updateId, device);
     expect(tracked.state).toBe("updated");
     expect(tracked.evidence).toMatchObject({
       manifestSha256: sha256(manifest),
@@ -179,36 +157,52 @@ describe("an update that worked", () => {
   it("is not updated by a report of success whose ECU still runs the old image", async () => {
     const device = await enrol(director);
     const { correlationId } = await assign(director, [device]);
-    const updateId = await trackUpdate([device], correlationId);
+    const updateId = await trackUpdate(director, [device], correlationId);
     await device.fetch();
     await device.report(reportOf(correlationId, { success: true, code: "OK" }));
-    expect((await updateDeviceOf(updateId, device)).state).toBe("failed");
+    expect((await updateDeviceOf(director, updateId, device)).state).toBe("failed");
     expect((await seen(director, device)).reports).toEqual({ [correlationId]: "101" });
   });
 
   it("is updated when the report got lost and the manifest shows the image", async () => {
     const device = await enrol(director);
     const { correlationId } = await assign(director, [device]);
-    const updateId = await trackUpdate([device], correlationId);
+    const updateId = await trackUpdate(director, [device], correlationId);
     await device.fetch();
     device.primary.installed = NEW;
     await device.report();
-    expect((await updateDeviceOf(updateId, device)).state).toBe("updated");
+    expect((await updateDeviceOf(director, updateId, device)).state).toBe("updated");
     expect((await seen(director, device)).reports).toEqual({ [correlationId]: "0" });
+  });
+
+  it("is not updated while an ECU that the manifest says nothing of still has its assignment", async () => {
+    const device = await enrol(director, { hardwareIds: ["rpi4", "sensor"] });
+    const { correlationId } = await assign(director, [device], { rpi4: { to: NEW }, sensor: { to: OTHER } });
+    const updateId = await trackUpdate(director, [device], correlationId);
+    await device.fetch();
+    const both = device.ecus;
+    device.primary.installed = NEW;
+    device.ecus = [device.primary];
+    await device.report(reportOf(correlationId, { success: true, code: "OK" }));
+    expect((await updateDeviceOf(director, updateId, device)).state).toBe("assigned");
+    device.ecus = both;
+    device.ecu(1).installed = OTHER;
+    await device.report();
+    expect((await updateDeviceOf(director, updateId, device)).state).toBe("updated");
   });
 
   it("is not updated before the last of the device's ECUs is", async () => {
     const device = await enrol(director, { hardwareIds: ["rpi4", "sensor"] });
     const { correlationId } = await assign(director, [device], { rpi4: { to: NEW }, sensor: { to: OTHER } });
-    const updateId = await trackUpdate([device], correlationId);
+    const updateId = await trackUpdate(director, [device], correlationId);
     await device.fetch();
     device.ecu(1).installed = OTHER;
     await device.report();
-    expect((await updateDeviceOf(updateId, device)).state).toBe("assigned");
+    expect((await updateDeviceOf(director, updateId, device)).state).toBe("assigned");
     expect((await seen(director, device)).open).toHaveLength(1);
     device.primary.installed = NEW;
     await device.report(reportOf(correlationId, { success: true, code: "OK" }));
-    const tracked = await updateDeviceOf(updateId, device);
+    const tracked = await updateDeviceOf(director, updateId, device);
     expect(tracked.state).toBe("updated");
     expect(tracked.evidence).toMatchObject({ ecuSerial: device.primary.serial });
   });
@@ -218,7 +212,7 @@ describe("an update that failed", () => {
   it("is dropped and no longer listed, so that a failing download does not loop for ever", async () => {
     const device = await enrol(director);
     const { correlationId } = await assign(director, [device]);
-    const updateId = await trackUpdate([device], correlationId);
+    const updateId = await trackUpdate(director, [device], correlationId);
     await device.fetch();
     await device.report(reportOf(correlationId, { success: false, code: "DOWNLOAD_FAILED" }));
     const after = await seen(director, device);
@@ -227,7 +221,10 @@ describe("an update that failed", () => {
     expect([after.fleet.status, after.fleet.lastFailureCode]).toEqual(["failed", "DOWNLOAD_FAILED"]);
     expect([after.registryStatus, after.outdated]).toEqual(["Error", true]);
     expect(after.reports).toEqual({ [correlationId]: "DOWNLOAD_FAILED" });
-    expect(await updateDeviceOf(updateId, device)).toMatchObject({ state: "failed", reasonCode: "DOWNLOAD_FAILED" });
+    expect(await updateDeviceOf(director, updateId, device)).toMatchObject({
+      state: "failed",
+      reasonCode: "DOWNLOAD_FAILED",
+    });
     const next = await device.fetch();
     expect([next.version, next.targets.size]).toEqual([3, 0]);
   });
@@ -297,7 +294,7 @@ describe("what devices send", () => {
   it("survives NUL and lone surrogates in any text: bytes are kept, indexed text is storable", async () => {
     const device = await enrol(director);
     const { correlationId } = await assign(director, [device]);
-    const updateId = await trackUpdate([device], correlationId);
+    const updateId = await trackUpdate(director, [device], correlationId);
     await device.fetch();
     const odd = "a\u0000b\\ud800";
     device.primary.installed = image(`odd\u0000name`);
@@ -308,7 +305,7 @@ describe("what devices send", () => {
     const manifest = device.manifest(report);
     expect((await device.send(manifest)).status).toBe(200);
     expect((await archived(device)).some(({ bytes }) => Buffer.from(bytes).equals(manifest))).toBe(true);
-    expect((await updateDeviceOf(updateId, device)).reasonCode).toBe("CODE\uFFFD");
+    expect((await updateDeviceOf(director, updateId, device)).reasonCode).toBe("CODE\uFFFD");
     expect(await imageOf(device)).toBe("odd\uFFFDname");
   });
 
