@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -31,7 +32,7 @@ interface Holder {
 export async function lockFolder(folder: string, name = "gatehouse.lock"): Promise<DataLock> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = path.join(folder, name);
-  const draft = `${file}.${process.pid}`;
+  const draft = `${file}.${process.pid}.${randomUUID()}`;
   await writeFile(draft, JSON.stringify(describeProcess(process.pid)), { mode: 0o600 });
   let tookOver = false;
   try {
@@ -42,6 +43,7 @@ export async function lockFolder(folder: string, name = "gatehouse.lock"): Promi
       if (holder !== null && (await isHeld(holder, file))) throw inUse(folder, holder);
       tookOver = (await discard(file, held)) || tookOver;
     }
+    if (tookOver) await assertStillOurs(folder, draft, file);
   } finally {
     await rm(draft, { force: true });
   }
@@ -73,9 +75,20 @@ async function tryLink(draft: string, file: string): Promise<boolean> {
   }
 }
 
+/**
+ * Of several starts over one abandoned lock, a slow one may move a new lock aside for a moment, and a third may come in
+ * between: who took over looks again after that moment.
+ */
+async function assertStillOurs(folder: string, draft: string, file: string): Promise<void> {
+  await sleep(100);
+  const [ours, there] = await Promise.all([readFile(draft, "utf8"), readFile(file, "utf8").catch(() => "")]);
+  const holder = parseHolder(there);
+  if (there !== ours && holder !== null) throw inUse(folder, holder);
+}
+
 /** Moves an abandoned lock away, unless it is no longer the one that was judged. */
 async function discard(file: string, judged: string): Promise<boolean> {
-  const aside = `${file}.abandoned.${process.pid}`;
+  const aside = `${file}.abandoned.${randomUUID()}`;
   try {
     await rename(file, aside);
   } catch (error) {

@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -16,7 +18,7 @@ interface Outcome {
   stderr: string;
 }
 
-describe("the command line", () => {
+describe("the command line", { timeout: 60_000 }, () => {
   let settings: Awaited<ReturnType<typeof freshSettings>>;
 
   beforeAll(async () => {
@@ -45,6 +47,13 @@ describe("the command line", () => {
     expect(outcome.stderr.trim().split("\n")).toEqual([expect.stringContaining("Gatehouse is not running")]);
   });
 
+  it("says which Node it needs when it is started by one that is too old", async () => {
+    const pretend = `data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"18.20.0"}})`;
+    const outcome = await run(process.execPath, ["--import", pretend, PROGRAM, "start"]);
+    expect(outcome).toMatchObject({ code: 1, stdout: "" });
+    expect(outcome.stderr).toMatch(/^Gatehouse needs Node 20\.19 or newer to start; this is Node 18\.20\.0\.\n$/);
+  });
+
   it.runIf(olderNode() !== null)("continues under Node 24 when an older Node starts it", async () => {
     const outcome = await run(olderNode() ?? "", [PROGRAM, "audit", "verify"]);
     expect(outcome.code).toBe(1);
@@ -55,7 +64,8 @@ describe("the command line", () => {
     let install: RunningInstall;
 
     beforeAll(async () => {
-      install = startFixture([], settings.env);
+      const services = { name: "services", port: Number(settings.env.SERVICES_PORT), wish: "real" };
+      install = startFixture([services], settings.env);
       await install.says("Gatehouse is ready");
     });
     afterAll(async () => {
@@ -79,6 +89,35 @@ describe("the command line", () => {
       await query("UPDATE audit_entry SET \"targetName\" = 'forged' WHERE sequence = 1");
       const outcome = await gatehouse(["audit", "verify"]);
       expect(outcome).toMatchObject({ code: 1, stdout: expect.stringContaining("entry 1") });
+    });
+
+    it("writes a device's five files, its key for the owner alone", async () => {
+      const folder = path.join(settings.dataDir, "device-1");
+      const outcome = await gatehouse(["device", "issue", "--name", "one", "--hardware", "rpi4", "--out", folder]);
+      expect(outcome).toMatchObject({ code: 0, stdout: expect.stringContaining(folder) });
+      const names = ["client.pem", "gateway.url", "pkey.pem", "root.crt", "sota.toml"];
+      expect((await readdir(folder)).sort()).toEqual(names);
+      expect((await stat(path.join(folder, "pkey.pem"))).mode & 0o777).toBe(0o600);
+      const certificate = new X509Certificate(await readFile(path.join(folder, "client.pem")));
+      expect(certificate.checkPrivateKey(createPrivateKey(await readFile(path.join(folder, "pkey.pem"))))).toBe(true);
+      expect(await query("SELECT state FROM device_certificate")).toEqual([{ state: "allowed" }]);
+    });
+
+    it("never writes over a device's key, and makes no certificate for a folder it cannot use", async () => {
+      const folder = path.join(settings.dataDir, "device-2");
+      await mkdir(folder);
+      await writeFile(path.join(folder, "pkey.pem"), "precious");
+      const outcome = await gatehouse(["device", "issue", "--name", "two", "--hardware", "rpi4", "--out", folder]);
+      expect(outcome).toMatchObject({ code: 1, stdout: "" });
+      expect(await readFile(path.join(folder, "pkey.pem"), "utf8")).toBe("precious");
+      expect(await query("SELECT name FROM device_certificate WHERE name = 'two'")).toEqual([]);
+    });
+
+    it("leaves a pending device unknown until it comes to the door", async () => {
+      const folder = path.join(settings.dataDir, "device-3");
+      const words = ["device", "issue", "--name", "three", "--hardware", "rpi4", "--out", folder, "--pending"];
+      expect(await gatehouse(words)).toMatchObject({ code: 0 });
+      expect(await query("SELECT name FROM device_certificate WHERE name = 'three'")).toEqual([]);
     });
 
     it("has nothing to migrate", async () => {

@@ -69,7 +69,7 @@ export async function until(
   what: string,
   detail: () => string = () => "",
 ): Promise<void> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 45_000;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}${detail()}`);
     await sleep(30);

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { freePorts, freshSettings, type RunningInstall, startFixture, until } from "#cli/tests/running-install.ts";
 import { createEmptyDatabase } from "#tests/harness/database.ts";
 
-describe("npm start", () => {
+describe("npm start", { timeout: 60_000 }, () => {
   let settings: Awaited<ReturnType<typeof freshSettings>>;
   let services: { name: string; port: number };
   let running: RunningInstall[];
