@@ -1,0 +1,42 @@
+import type { AuditAction, AuditEntry } from "#lib/contracts/console/audit.ts";
+
+/** What was done, to be read between who and what: "Mara approved the certificate of plc-044". */
+export const DEEDS: Readonly<Record<AuditAction, string>> = {
+  "setup.complete": "set up this install",
+  "session.sign_in": "signed in",
+  "session.sign_out": "signed out",
+  "session.revoke_all": "ended all sessions of",
+  "user.create": "created the user",
+  "user.change": "changed the user",
+  "user.delete": "deleted the user",
+  "token.create": "created the token",
+  "token.revoke": "revoked the token",
+  "authority.create": "created the authority",
+  "certificate.issue": "issued credentials to",
+  "certificate.allow": "allowed the certificate",
+  "certificate.approve": "approved the certificate of",
+  "certificate.reject": "rejected the certificate of",
+  "certificate.revoke": "revoked the certificate of",
+  "device.rename": "renamed the device",
+  "device.delete": "deleted the device",
+  "image.upload": "uploaded the image",
+  "image.delete": "deleted the image",
+  "update.launch": "launched the update",
+  "update.cancel": "cancelled the update",
+  "simulation.start": "started the simulated device",
+  "simulation.stop": "stopped the simulated device",
+  "backend.call": "changed, through the back-end proxy,",
+};
+
+/** Deeds whose target is the one who did it. */
+const ABOUT_SELF: ReadonlySet<AuditAction> = new Set(["setup.complete", "session.sign_in", "session.sign_out"]);
+
+export function auditSentence({ actor, action, target, outcome }: AuditEntry): string {
+  const what = ABOUT_SELF.has(action) ? "" : ` ${target.name ?? shortId(target.id)}`;
+  const end = outcome === "done" ? "" : outcome === "requested" ? " (requested)" : ` (${outcome})`;
+  return `${actor.name} ${DEEDS[action]}${what}${end}`;
+}
+
+function shortId(id: string): string {
+  return id.length > 20 ? `${id.slice(0, 8)}…` : id;
+}
