@@ -26,7 +26,7 @@ export const RULES: readonly Rule[] = [
   { from: /^lib\/client\//, to: [/^lib\/(client|contracts|domain|authz)\//] },
   { from: /^components\//, to: [/^components\//, /^lib\/(contracts|client|domain|authz)\//] },
   // Shared infrastructure. Only what joins a session to a use case knows services.
-  { from: /^lib\/(data|auth)\//, to: [LIB, CONSOLE_SERVICES] },
+  { from: /^lib\/((data|auth)\/|http\/proxy-route\.ts$)/, to: [LIB, CONSOLE_SERVICES] },
   { from: /^lib\/version\.ts$/, to: [/^package\.json$/] },
   { from: LIB, to: [LIB] },
   { from: /^(app\/|proxy\.ts$)/, to: [/^app\//, /^components\//, LIB, CONSOLE_SERVICES] },
