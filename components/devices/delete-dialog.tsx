@@ -3,6 +3,7 @@
 import { useRouter } from "next/navigation";
 import { ConfirmDialog } from "#components/ui/confirm-dialog.tsx";
 import { toast } from "#components/ui/toast.tsx";
+import { afterwards } from "#lib/client/afterwards.ts";
 import { plural } from "#lib/client/format.ts";
 import { useDeleteDevice } from "#lib/client/mutations.ts";
 import type { Device } from "#lib/contracts/console/devices.ts";
@@ -23,11 +24,9 @@ export function DeleteDialog({ device, onClose }: { device: Device; onClose: () 
       error={remove.error}
       onClose={onClose}
       onConfirm={() =>
-        remove.mutate(undefined, {
-          onSuccess: () => {
-            toast.done(`${device.name} is deleted`);
-            router.push("/devices");
-          },
+        afterwards(remove.mutateAsync(), () => {
+          toast.done(`${device.name} is deleted`);
+          router.push("/devices");
         })
       }
     >

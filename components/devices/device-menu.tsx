@@ -18,10 +18,10 @@ export function DeviceMenu({ device, trigger, onAct }: DeviceMenuProps) {
   const maySimulate = useCan("simulation.manage");
   const stop = useStopSimulation();
   const stopSimulation = () =>
-    stop.mutate(device.uuid, {
-      onSuccess: ({ name }) => toast.done(`${name} is stopped`, { detail: "Its rows stay until it is deleted." }),
-      onError: (error) => toast.failed("Not stopped", error.message),
-    });
+    stop.mutateAsync(device.uuid).then(
+      ({ name }) => toast.done(`${name} is stopped`, { detail: "Its rows stay until it is deleted." }),
+      (error: Error) => toast.failed("Not stopped", error.message),
+    );
   return (
     <Menu trigger={trigger} defaultOpen>
       <MenuItem disabled={!mayRename} onClick={() => onAct("rename")}>

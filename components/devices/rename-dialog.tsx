@@ -6,6 +6,7 @@ import { Dialog } from "#components/ui/dialog.tsx";
 import { Field, Input } from "#components/ui/field.tsx";
 import { FormError, fieldError } from "#components/ui/form-error.tsx";
 import { toast } from "#components/ui/toast.tsx";
+import { afterwards } from "#lib/client/afterwards.ts";
 import { useRenameDevice } from "#lib/client/mutations.ts";
 import type { Device } from "#lib/contracts/console/devices.ts";
 
@@ -14,13 +15,11 @@ export function RenameDialog({ device, onClose }: { device: Device; onClose: () 
   const rename = useRenameDevice(device.uuid);
   const formId = useId();
   const submit = () =>
-    rename.mutate(name.trim(), {
-      onSuccess: (renamed) => {
-        toast.done(`Renamed to ${renamed.name}`, {
-          action: { label: "Undo", run: () => rename.mutate(device.name) },
-        });
-        onClose();
-      },
+    afterwards(rename.mutateAsync(name.trim()), (renamed) => {
+      toast.done(`Renamed to ${renamed.name}`, {
+        action: { label: "Undo", run: () => rename.mutate(device.name) },
+      });
+      onClose();
     });
   return (
     <Dialog

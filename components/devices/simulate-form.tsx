@@ -6,6 +6,7 @@ import { Explain } from "#components/ui/explain.tsx";
 import { Field, Input, Select } from "#components/ui/field.tsx";
 import { FormError, fieldError } from "#components/ui/form-error.tsx";
 import { toast } from "#components/ui/toast.tsx";
+import { afterwards } from "#lib/client/afterwards.ts";
 import { useStartSimulation } from "#lib/client/mutations.ts";
 
 type Simulation = { name: string; hardwareId: string; secondaries: string };
@@ -16,13 +17,15 @@ export function SimulateForm({ onDone }: { onDone: () => void }) {
   const form = useForm<Simulation>({ defaultValues: { name: "", hardwareId: "rpi4", secondaries: "0" } });
   const { errors } = form.formState;
   const submit = ({ name, hardwareId, secondaries }: Simulation) =>
-    start.mutate(
-      { ...(name.trim() !== "" && { name: name.trim() }), hardwareId, secondaries: Number(secondaries) },
-      {
-        onSuccess: (device) => {
-          toast.done(`${device.name} is starting`, { detail: "It registers within a few seconds." });
-          onDone();
-        },
+    afterwards(
+      start.mutateAsync({
+        ...(name.trim() !== "" && { name: name.trim() }),
+        hardwareId,
+        secondaries: Number(secondaries),
+      }),
+      (device) => {
+        toast.done(`${device.name} is starting`, { detail: "It registers within a few seconds." });
+        onDone();
       },
     );
   return (

@@ -30,7 +30,7 @@ export function LiveBadge() {
     <span
       role="status"
       data-tip={tip}
-      className="num inline-flex sm:min-w-[84px] items-center gap-2 text-sm whitespace-nowrap text-ink-3"
+      className="num inline-flex sm:min-w-[84px] sm:justify-end items-center gap-2 text-sm whitespace-nowrap text-ink-3"
     >
       <i aria-hidden className={cx("size-[7px] rounded-full ring-3", dot)} />
       {word}

@@ -8,6 +8,7 @@ import { Explain } from "#components/ui/explain.tsx";
 import { Field, Input, Textarea } from "#components/ui/field.tsx";
 import { FormError, fieldError } from "#components/ui/form-error.tsx";
 import { toast } from "#components/ui/toast.tsx";
+import { afterwards } from "#lib/client/afterwards.ts";
 import { useAllowCertificate } from "#lib/client/mutations.ts";
 
 type Allow = { fingerprint: string; name: string; note: string };
@@ -18,17 +19,15 @@ export function AllowDialog({ onClose }: { onClose: () => void }) {
   const form = useForm<Allow>({ defaultValues: { fingerprint: "", name: "", note: "" } });
   const formId = useId();
   const submit = ({ fingerprint, name, note }: Allow) =>
-    allow.mutate(
-      {
+    afterwards(
+      allow.mutateAsync({
         fingerprint,
         ...(name.trim() !== "" && { name: name.trim() }),
         ...(note.trim() !== "" && { note: note.trim() }),
-      },
-      {
-        onSuccess: ({ firstSeenAt }) => {
-          toast.done(firstSeenAt === null ? "Allowed from its first visit" : "The waiting certificate is approved");
-          onClose();
-        },
+      }),
+      ({ firstSeenAt }) => {
+        toast.done(firstSeenAt === null ? "Allowed from its first visit" : "The waiting certificate is approved");
+        onClose();
       },
     );
   return (

@@ -6,6 +6,7 @@ import { Callout } from "#components/ui/callout.tsx";
 import { ConfirmDialog } from "#components/ui/confirm-dialog.tsx";
 import { Fingerprint } from "#components/ui/digest.tsx";
 import { Field, Input, Textarea } from "#components/ui/field.tsx";
+import { afterwards } from "#lib/client/afterwards.ts";
 import { plural } from "#lib/client/format.ts";
 import { useApproveCertificates } from "#lib/client/mutations.ts";
 import type { Certificate } from "#lib/contracts/console/certificates.ts";
@@ -24,17 +25,15 @@ export function ApproveDialog({ certificates, onClose, onDone }: ApproveDialogPr
   const comparison = only === undefined ? "none" : compare(expected, only.fingerprint);
   const warned = certificates.filter(({ warnings }) => warnings.length > 0);
   const submit = () =>
-    approve.mutate(
-      {
+    afterwards(
+      approve.mutateAsync({
         fingerprints: certificates.map(({ fingerprint }) => fingerprint),
         ...(note.trim() !== "" && { note: note.trim() }),
-      },
-      {
-        onSuccess: (batch) => {
-          tellOutcome(batch, "approved");
-          onDone?.();
-          onClose();
-        },
+      }),
+      (batch) => {
+        tellOutcome(batch, "approved");
+        onDone?.();
+        onClose();
       },
     );
   return (

@@ -2,6 +2,7 @@
 
 import Link from "next/link";
 import { Fingerprint } from "#components/ui/digest.tsx";
+import { SimulatedTag } from "#components/ui/tag.tsx";
 import { RelativeTime } from "#components/ui/time.tsx";
 import type { Certificate } from "#lib/contracts/console/certificates.ts";
 import { certificateName } from "./names.ts";
@@ -17,7 +18,8 @@ export function ClaimCell({ certificate }: { certificate: Certificate }) {
         className="hover:underline sm:whitespace-nowrap"
       >
         {certificateName(certificate)}
-      </Link>
+      </Link>{" "}
+      {certificate.simulated ? <SimulatedTag /> : null}
       <div className="grid gap-0.5 text-sm font-normal text-ink-3 sm:hidden">
         <Fingerprint value={fingerprint} />
         <span>

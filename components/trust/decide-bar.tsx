@@ -13,9 +13,13 @@ type DecideBarProps = { certificates: readonly Certificate[]; onDone: () => void
 
 /** Decides about the ticked ones together. */
 export function DecideBar({ certificates, onDone }: DecideBarProps) {
-  const [open, setOpen] = useState<"none" | "approve" | "reject">("none");
-  const close = () => setOpen("none");
+  // What was ticked when the dialog opened: rows leave the page one by one while they are decided about.
+  const [deciding, setDeciding] = useState<{ act: "approve" | "reject"; on: readonly Certificate[] } | null>(null);
+  const close = () => setDeciding(null);
   const { length } = certificates;
+  const open = (act: "approve" | "reject") => setDeciding({ act, on: certificates });
+  if (deciding?.act === "approve") return <ApproveDialog certificates={deciding.on} onClose={close} onDone={onDone} />;
+  if (deciding?.act === "reject") return <RejectDialog certificates={deciding.on} onClose={close} onDone={onDone} />;
   if (length === 0) return null;
   return (
     <div className="sticky bottom-4 z-10 mx-auto mt-4 flex w-max max-w-full items-center gap-2 rounded-xl border border-line-strong bg-raised py-[7px] pr-2 pl-3.5 shadow-float">
@@ -23,14 +27,12 @@ export function DecideBar({ certificates, onDone }: DecideBarProps) {
         {length} selected
       </span>
       <span className="w-2" />
-      <GuardedButton permission="certificate.decide" size="sm" look="primary" onClick={() => setOpen("approve")}>
+      <GuardedButton permission="certificate.decide" size="sm" look="primary" onClick={() => open("approve")}>
         Approve {plural(length, "device")}
       </GuardedButton>
-      <GuardedButton permission="certificate.decide" size="sm" look="danger" onClick={() => setOpen("reject")}>
+      <GuardedButton permission="certificate.decide" size="sm" look="danger" onClick={() => open("reject")}>
         Reject {length}
       </GuardedButton>
-      {open === "approve" ? <ApproveDialog certificates={certificates} onClose={close} onDone={onDone} /> : null}
-      {open === "reject" ? <RejectDialog certificates={certificates} onClose={close} onDone={onDone} /> : null}
     </div>
   );
 }

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { ConfirmDialog } from "#components/ui/confirm-dialog.tsx";
 import { Fingerprint } from "#components/ui/digest.tsx";
 import { Field, Textarea } from "#components/ui/field.tsx";
+import { afterwards } from "#lib/client/afterwards.ts";
 import { plural } from "#lib/client/format.ts";
 import { useRejectCertificates } from "#lib/client/mutations.ts";
 import type { Certificate } from "#lib/contracts/console/certificates.ts";
@@ -19,17 +20,15 @@ export function RejectDialog({ certificates, onClose, onDone }: RejectDialogProp
   const [first] = certificates;
   const only = certificates.length === 1 ? first : undefined;
   const submit = () =>
-    reject.mutate(
-      {
+    afterwards(
+      reject.mutateAsync({
         fingerprints: certificates.map(({ fingerprint }) => fingerprint),
         ...(note.trim() !== "" && { note: note.trim() }),
-      },
-      {
-        onSuccess: (batch) => {
-          tellOutcome(batch, "rejected");
-          onDone?.();
-          onClose();
-        },
+      }),
+      (batch) => {
+        tellOutcome(batch, "rejected");
+        onDone?.();
+        onClose();
       },
     );
   return (

@@ -5,6 +5,7 @@ import { ConfirmDialog } from "#components/ui/confirm-dialog.tsx";
 import { Fingerprint } from "#components/ui/digest.tsx";
 import { Field, Select, Textarea } from "#components/ui/field.tsx";
 import { toast } from "#components/ui/toast.tsx";
+import { afterwards } from "#lib/client/afterwards.ts";
 import { useRevokeCertificate } from "#lib/client/mutations.ts";
 import type { Certificate, RevocationReason } from "#lib/contracts/console/certificates.ts";
 import { certificateName, REASONS } from "./names.ts";
@@ -18,15 +19,10 @@ export function RevokeDialog({ certificate, onClose }: { certificate: Certificat
   const revoke = useRevokeCertificate(certificate.fingerprint);
   const name = certificateName(certificate);
   const submit = () =>
-    revoke.mutate(
-      { reason, ...(note.trim() !== "" && { note: note.trim() }) },
-      {
-        onSuccess: () => {
-          toast.done(`The certificate of ${name} is revoked`);
-          onClose();
-        },
-      },
-    );
+    afterwards(revoke.mutateAsync({ reason, ...(note.trim() !== "" && { note: note.trim() }) }), () => {
+      toast.done(`The certificate of ${name} is revoked`);
+      onClose();
+    });
   return (
     <ConfirmDialog
       title={`Revoke the certificate of ${name}?`}

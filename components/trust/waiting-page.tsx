@@ -8,7 +8,6 @@ import { Fingerprint } from "#components/ui/digest.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { Pager, usePaging } from "#components/ui/pager.tsx";
-import { SimulatedTag } from "#components/ui/tag.tsx";
 import { RelativeTime } from "#components/ui/time.tsx";
 import { useSelection } from "#components/ui/use-selection.ts";
 import { api } from "#lib/client/api.ts";
@@ -61,48 +60,46 @@ export function WaitingPage() {
   });
   const paging = usePaging(params.cursor, (cursor) => void setParams({ cursor }));
   const selection = useSelection();
-  if (error !== null) return <ErrorPanel what="The waiting certificates" error={error} retry={() => void refetch()} />;
-  if (data !== undefined && data.total === 0) {
-    return (
-      <EmptyState icon={CircleCheck} title="Nobody waits">
-        A certificate that a known authority signed and that nobody has decided about waits here, with what is known of
-        it. What could not be let in at all stands under Refused.
-      </EmptyState>
-    );
-  }
   const selected = (data?.data ?? []).filter(({ fingerprint }) => selection.has(fingerprint));
   return (
     <>
-      <DataTable
-        caption="Waiting certificates"
-        columns={COLUMNS}
-        rows={data?.data}
-        keyOf={({ fingerprint }) => fingerprint}
-        nameOf={(it) => it.name ?? it.subject ?? it.fingerprint}
-        selection={selection}
-        refreshing={isPlaceholderData}
-      />
-      <Pager paging={paging} page={data} limit={TRUST_PAGE_SIZE} />
+      {error !== null ? (
+        <ErrorPanel what="The waiting certificates" error={error} retry={() => void refetch()} />
+      ) : data !== undefined && data.total === 0 ? (
+        <EmptyState icon={CircleCheck} title="Nobody waits">
+          A certificate that a known authority signed and that nobody has decided about waits here, with what is known
+          of it. What could not be let in at all stands under Refused.
+        </EmptyState>
+      ) : (
+        <>
+          <DataTable
+            caption="Waiting certificates"
+            columns={COLUMNS}
+            rows={data?.data}
+            keyOf={({ fingerprint }) => fingerprint}
+            nameOf={(it) => it.name ?? it.subject ?? it.fingerprint}
+            selection={selection}
+            refreshing={isPlaceholderData}
+          />
+          <Pager paging={paging} page={data} limit={TRUST_PAGE_SIZE} />
+        </>
+      )}
       <DecideBar certificates={selected} onDone={selection.clear} />
     </>
   );
 }
 
 function Known({ certificate }: { certificate: Certificate }) {
-  const [first] = certificate.warnings;
+  if (certificate.warnings.length === 0)
+    return <span className="text-ink-3">A newcomer: nothing else is known of it.</span>;
   return (
-    <span className="flex flex-wrap items-center gap-x-2">
-      {certificate.simulated ? <SimulatedTag /> : null}
-      {first === undefined ? (
-        <span className="text-ink-3">Nothing speaks against it; nothing is known of it.</span>
-      ) : (
-        certificate.warnings.map(({ code, text }) => (
-          <span key={code} className="flex items-start gap-1.5 font-medium text-warn">
-            <TriangleAlert aria-hidden className="mt-[3px] size-3.5 shrink-0" />
-            {text}
-          </span>
-        ))
-      )}
+    <span className="grid">
+      {certificate.warnings.map(({ code, text }) => (
+        <span key={code} className="flex items-start gap-1.5 font-medium text-warn">
+          <TriangleAlert aria-hidden className="mt-[3px] size-3.5 shrink-0" />
+          {text}
+        </span>
+      ))}
     </span>
   );
 }

@@ -56,63 +56,75 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
     skeletonRows = 10,
   } = props;
   return (
-    <table aria-busy={rows === undefined || refreshing} className="w-full border-collapse text-left">
-      <caption className="sr-only">{caption}</caption>
-      <thead>
-        <tr>
-          {selection === undefined ? null : (
-            <th className={cx(headClass(inCard), "w-8 pl-2")}>
-              <input
-                type="checkbox"
-                aria-label="Select all rows of this page"
-                disabled={rows === undefined || rows.length === 0}
-                checked={rows !== undefined && rows.length > 0 && rows.every((row) => selection.has(keyOf(row)))}
-                onChange={(event) => selection.setMany((rows ?? []).map(keyOf), event.target.checked)}
-              />
-            </th>
-          )}
-          {columns.map((column) => (
-            <HeadCell key={column.id} column={column} sorting={sorting} inCard={inCard} />
-          ))}
-        </tr>
-      </thead>
-      <tbody className={cx("transition-opacity", refreshing && "opacity-60")}>
-        {rows === undefined
-          ? Array.from({ length: skeletonRows }, (_, index) => index).map((index) => (
-              <SkeletonRow key={index} columns={columns} selectable={selection !== undefined} inCard={inCard} />
-            ))
-          : rows.map((row) => (
-              <tr
-                key={keyOf(row)}
-                aria-selected={selection?.has(keyOf(row))}
-                className="border-b border-line hover:bg-hover aria-selected:bg-selected in-data-card:last:border-0"
-              >
-                {selection === undefined ? null : (
-                  <td className="pl-2">
-                    <input
-                      type="checkbox"
-                      aria-label={`Select ${nameOf?.(row) ?? keyOf(row)}`}
-                      checked={selection.has(keyOf(row))}
-                      onChange={(event) => selection.setMany([keyOf(row)], event.target.checked)}
-                    />
-                  </td>
-                )}
-                {columns.map((column) => {
-                  const Cell = column.rowHeader === true ? "th" : "td";
-                  return (
-                    <Cell
-                      key={column.id}
-                      scope={column.rowHeader === true ? "row" : undefined}
-                      className={cellClass(column, inCard)}
-                    >
-                      {column.cell(row)}
-                    </Cell>
-                  );
-                })}
-              </tr>
+    <div className="relative">
+      {refreshing ? <RefreshingLine /> : null}
+      <table aria-busy={rows === undefined || refreshing} className="w-full border-collapse text-left">
+        <caption className="sr-only">{caption}</caption>
+        <thead>
+          <tr>
+            {selection === undefined ? null : (
+              <th className={cx(headClass(inCard), "w-8 pl-2")}>
+                <input
+                  type="checkbox"
+                  aria-label="Select all rows of this page"
+                  disabled={rows === undefined || rows.length === 0}
+                  checked={rows !== undefined && rows.length > 0 && rows.every((row) => selection.has(keyOf(row)))}
+                  onChange={(event) => selection.setMany((rows ?? []).map(keyOf), event.target.checked)}
+                />
+              </th>
+            )}
+            {columns.map((column) => (
+              <HeadCell key={column.id} column={column} sorting={sorting} inCard={inCard} />
             ))}
-      </tbody>
-    </table>
+          </tr>
+        </thead>
+        <tbody>
+          {rows === undefined
+            ? Array.from({ length: skeletonRows }, (_, index) => index).map((index) => (
+                <SkeletonRow key={index} columns={columns} selectable={selection !== undefined} inCard={inCard} />
+              ))
+            : rows.map((row) => (
+                <tr
+                  key={keyOf(row)}
+                  aria-selected={selection?.has(keyOf(row))}
+                  className="border-b border-line hover:bg-hover aria-selected:bg-selected in-data-card:last:border-0"
+                >
+                  {selection === undefined ? null : (
+                    <td className="pl-2">
+                      <input
+                        type="checkbox"
+                        aria-label={`Select ${nameOf?.(row) ?? keyOf(row)}`}
+                        checked={selection.has(keyOf(row))}
+                        onChange={(event) => selection.setMany([keyOf(row)], event.target.checked)}
+                      />
+                    </td>
+                  )}
+                  {columns.map((column) => {
+                    const Cell = column.rowHeader === true ? "th" : "td";
+                    return (
+                      <Cell
+                        key={column.id}
+                        scope={column.rowHeader === true ? "row" : undefined}
+                        className={cellClass(column, inCard)}
+                      >
+                        {column.cell(row)}
+                      </Cell>
+                    );
+                  })}
+                </tr>
+              ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Appears only when the answer takes longer than a glance; the old rows stay readable meanwhile. */
+function RefreshingLine() {
+  return (
+    <span aria-hidden className="absolute top-[31px] left-0 z-[6] h-0.5 w-full overflow-hidden">
+      <span className="block h-full w-1/3 animate-[slide_1s_linear_.2s_infinite_backwards] bg-accent" />
+    </span>
   );
 }
 

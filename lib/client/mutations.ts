@@ -9,7 +9,10 @@ import { keys } from "./keys.ts";
 
 function useRefresh(...areas: readonly (readonly string[])[]) {
   const queryClient = useQueryClient();
-  return () => Promise.all(areas.map((queryKey) => queryClient.invalidateQueries({ queryKey })));
+  return () => {
+    // Not waited for: the dialog closes when the change is made, not when every list has come again.
+    for (const queryKey of areas) void queryClient.invalidateQueries({ queryKey });
+  };
 }
 
 export function useRenameDevice(uuid: string) {
