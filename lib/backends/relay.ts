@@ -31,7 +31,7 @@ export type Relay = {
 
 /** What of an answer concerns the caller. Cookies and whatever speaks of the connection to the service do not. */
 const KEPT =
-  /^(?:content-(?:type|length|encoding|range|disposition)|accept-ranges|etag|last-modified|location|retry-after|x-ats-.*)$/;
+  /^(?:content-(?:type|length|range|disposition)|accept-ranges|etag|last-modified|location|retry-after|x-ats-.*)$/;
 
 /** @throws AppError `config.invalid` when SERVICES_TOKEN is missing and a service is embedded */
 export function createRelay(config: Config, secrets: Secrets): Relay {
@@ -55,6 +55,7 @@ export function createRelay(config: Config, secrets: Secrets): Relay {
         path: base.pathname.replace(/\/$/, "") + request.path,
         headers: {
           ...request.headers,
+          "accept-encoding": "identity",
           ...(token === null ? {} : { authorization: `Bearer ${token}` }),
           "x-ats-namespace": call.namespaceId,
           "x-request-id": call.requestId,
@@ -89,7 +90,11 @@ function exchange(sent: http.ClientRequest, call: BackendCall, request: RelayReq
     reject(broken ?? (error instanceof AppError ? error : unreachable(name, codeOf(error), error)));
   });
   sent.once("close", () => call.signal?.removeEventListener("abort", giveUp));
-  sent.once("response", (res) => resolve({ status: res.statusCode ?? 502, headers: keep(res.headers), body: res }));
+  sent.once("response", (res) => {
+    const encoding = res.headers["content-encoding"] ?? "identity";
+    if (encoding === "identity") resolve({ status: res.statusCode ?? 502, headers: keep(res.headers), body: res });
+    else sent.destroy(new AppError("backend.invalid_reply", `The ${name} sent ${encoding}, which nobody asked for.`));
+  });
   if (request.body === null) sent.end();
   else {
     request.body.once("error", (error) => {

@@ -7,7 +7,7 @@ import { createLiveEvents, type LiveEvents } from "#lib/data/live-events.ts";
 import { createDb } from "#lib/db/client.ts";
 import { ensureInstallId } from "#lib/db/install.ts";
 import { createMasterKey } from "#lib/keys/master-key.ts";
-import { createLog } from "#lib/log/log.ts";
+import { createLog, type Log } from "#lib/log/log.ts";
 
 /** What pages and routes of the console share: one of it a process. */
 export type Console = Omit<BackendCtx, "requestId" | "namespaceId"> & {
@@ -43,6 +43,12 @@ export async function disposeConsole(): Promise<void> {
   const current = holder[SLOT];
   holder[SLOT] = undefined;
   await (await current)?.dispose();
+}
+
+/** The console's log; a plain one while there is no context, because settings are missing or the database is away. */
+export async function consoleLog(): Promise<Log> {
+  const it = await holder[SLOT]?.catch(() => undefined);
+  return it?.log ?? createLog("console", "info");
 }
 
 /** The context of one request. */

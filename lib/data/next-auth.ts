@@ -15,6 +15,7 @@ const ACTIONS: ReadonlySet<string> = new Set([
   "GET providers",
   "GET signin",
   "GET signout",
+  "GET error",
   "POST callback/credentials",
   "POST signout",
 ]);
@@ -31,6 +32,7 @@ export async function handleNextAuth(req: Request, params: Promise<{ nextauth: s
   if (!ACTIONS.has(`${req.method} ${nextauth.join("/")}`)) {
     throw new AppError("request.not_found", "There is nothing at this address.");
   }
+  if (nextauth[0] === "error") return toSignInPage(req);
   const it = await getConsole();
   assertOwnOrigin(req, it.config.publicUrl, false);
   const body = req.method === "POST" ? new URLSearchParams(await readFields(req)) : null;
@@ -41,6 +43,12 @@ export async function handleNextAuth(req: Request, params: Promise<{ nextauth: s
   });
   // next-auth's types know nothing of what its handler returns
   return NextAuth(checked, { params: Promise.resolve({ nextauth }) }, optionsFor(it, req)) as Promise<Response>;
+}
+
+/** A form sent without scripts ends here; next-auth would put the text into the address as it is. */
+function toSignInPage(req: Request): Response {
+  const error = new URL(req.url).searchParams.get("error") ?? "";
+  return new Response(null, { status: 302, headers: { location: `/sign-in?error=${encodeURIComponent(error)}` } });
 }
 
 function optionsFor(it: Console, req: Request) {

@@ -1,7 +1,6 @@
 import { DEFAULT_NAMESPACE } from "#lib/ctx.ts";
 import { pingDatabase } from "#lib/db/ping.ts";
-import { createLog } from "#lib/log/log.ts";
-import { type Console, getConsole } from "./context.ts";
+import { type Console, consoleLog, getConsole } from "./context.ts";
 
 const DATABASE_WITHIN_MS = 2_000;
 
@@ -14,7 +13,7 @@ export async function checkReadiness(): Promise<Readiness> {
   try {
     it = await getConsole();
   } catch (err) {
-    createLog("console", "info").warn({ err }, "not ready: the console has no context");
+    (await consoleLog()).warn({ err }, "not ready: the console has no context");
     return summarise({ database: { ok: false, needed: true, error: "The database does not answer." } });
   }
   const call = { namespaceId: DEFAULT_NAMESPACE, requestId: crypto.randomUUID() };

@@ -6,7 +6,7 @@ import { AppError } from "#lib/errors/app-error.ts";
 import type { ErrorCode } from "#lib/errors/codes.ts";
 import { createPeerAddress } from "#lib/http/peer-address.ts";
 import { toProblem } from "#lib/http/problems.ts";
-import { ADDRESS_HEADER, REQUEST_ID_HEADER } from "#lib/http/request-headers.ts";
+import { ADDRESS_HEADER, REPLY_LENGTH_HEADER, REQUEST_ID_HEADER } from "#lib/http/request-headers.ts";
 import type { Log } from "#lib/log/log.ts";
 
 const MAX_HEADER_BYTES = 16_384;
@@ -38,6 +38,7 @@ export function createConsoleServer(parts: ConsoleServerParts): Server {
     const elsewhere = homeOf(req, parts.config);
     const requestId = prepare(req);
     setSafeHeaders(res, requestId, parts.config.publicUrl);
+    keepLength(res);
     logWhenDone(parts.log, req, res, requestId);
     const refusal = refuse(req);
     if (refusal !== null) return answer(res, refusal, requestId);
@@ -95,6 +96,17 @@ function setSafeHeaders(res: ServerResponse, requestId: string, publicUrl: strin
   res.setHeader("cross-origin-resource-policy", "same-origin");
   res.setHeader("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()");
   if (publicUrl.startsWith("https:")) res.setHeader("strict-transport-security", "max-age=31536000");
+}
+
+/** A relayed download says how long it is, so that its reader knows when it broke off. Compressed, it is of another length. */
+function keepLength(res: ServerResponse): void {
+  const writeHead = res.writeHead;
+  res.writeHead = (...args: unknown[]) => {
+    const length = res.getHeader(REPLY_LENGTH_HEADER);
+    res.removeHeader(REPLY_LENGTH_HEADER);
+    if (length !== undefined && !res.hasHeader("content-encoding")) res.setHeader("content-length", length);
+    return Reflect.apply(writeHead, res, args);
+  };
 }
 
 /** Addresses that two parsers could read differently are nobody's honest request. */

@@ -9,6 +9,7 @@ import { callBackend } from "#services/backend-calls/service.ts";
 import { nodeBody, webBody } from "./body.ts";
 import { assertOwnOrigin } from "./origin.ts";
 import { API_HEADERS } from "./problem-response.ts";
+import { REPLY_LENGTH_HEADER } from "./request-headers.ts";
 
 const PREFIX = "/api/proxy/";
 const JSON_MAX_BYTES = 4_194_304;
@@ -48,8 +49,20 @@ export async function relayRequest(req: Request): Promise<Response> {
   if (empty) reply.body.resume();
   return new Response(empty ? null : webBody(reply.body), {
     status: reply.status,
-    headers: { ...API_HEADERS, "x-request-id": ctx.requestId, ...reply.headers },
+    headers: replyHeaders(reply.headers, ctx.requestId),
   });
+}
+
+/** `no-transform`: bytes that somebody compares with a signature arrive as they were sent. */
+function replyHeaders(given: Readonly<Record<string, string>>, requestId: string): Record<string, string> {
+  const { "content-length": length, ...headers } = given;
+  return {
+    ...API_HEADERS,
+    ...headers,
+    "cache-control": "no-store, no-transform",
+    "x-request-id": requestId,
+    ...(length === undefined ? {} : { [REPLY_LENGTH_HEADER]: length }),
+  };
 }
 
 /** @throws AppError `request.method_not_allowed` | `request.not_found` */

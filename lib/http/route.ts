@@ -2,11 +2,10 @@ import type { z } from "zod";
 import { type Actor, requirePermission } from "#lib/authz/actor.ts";
 import type { BackendCtx } from "#lib/backends/backends.ts";
 import type { Endpoint, Method } from "#lib/contracts/console/endpoint.ts";
-import { type Console, getConsole } from "#lib/data/context.ts";
+import { type Console, consoleLog, getConsole } from "#lib/data/context.ts";
 import { ctxOfRequest, findActor, readRequestFacts } from "#lib/data/request.ts";
 import { isDatabaseDown } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
-import { createLog } from "#lib/log/log.ts";
 import { assertOwnOrigin } from "./origin.ts";
 import { API_HEADERS, problemResponse } from "./problem-response.ts";
 import { parseParams, parseQuery, readJsonBody } from "./request-input.ts";
@@ -90,7 +89,7 @@ export function methods(...handlers: ApiHandler[]): Record<Verb | "OPTIONS", Exp
   const allow = [...handlers.map(({ endpoint }) => endpoint.method), "OPTIONS"].join(", ");
   const byVerb = new Map<Method | Verb, Exported>(handlers.map((it) => [it.endpoint.method, it]));
   const refused: Exported = async (req) => {
-    const response = refuse(new AppError("request.method_not_allowed", `This address has ${allow}.`), req);
+    const response = await refuse(new AppError("request.method_not_allowed", `This address has ${allow}.`), req);
     response.headers.set("allow", allow);
     return response;
   };
@@ -156,13 +155,10 @@ function isWithStatus<R extends z.ZodType>(answer: Answer<R>): answer is WithSta
   return typeof answer === "object" && answer !== null && OTHER_STATUS in answer;
 }
 
-/** For the time before a context exists: settings missing, database away. */
-const log = createLog("console", "info");
-
-function refuse(error: unknown, req: Request): Response {
+async function refuse(error: unknown, req: Request): Promise<Response> {
   const { requestId } = readRequestFacts(req.headers);
   const known = isDatabaseDown(error)
     ? new AppError("database.unreachable", "The database does not answer. Try again in a moment.", { cause: error })
     : error;
-  return problemResponse(known, { requestId, log });
+  return problemResponse(known, { requestId, log: await consoleLog() });
 }
