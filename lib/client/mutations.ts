@@ -1,4 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { ChangeUser, CreateToken, CreateUser } from "#lib/contracts/console/accounts.ts";
 import type { RevocationReason } from "#lib/contracts/console/certificates.ts";
 import type { Device, IssueDevice } from "#lib/contracts/console/devices.ts";
 import type { CreateUpdate, Update } from "#lib/contracts/console/updates.ts";
@@ -140,4 +141,35 @@ export function useDeleteImage() {
     onSuccess: () =>
       queryClient.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "images" && queryKey[1] !== "one" }),
   });
+}
+
+export function useCreateUser() {
+  const refresh = useRefresh(keys.users.all);
+  return useMutation({ mutationFn: (body: CreateUser) => api.createUser(body), onSuccess: refresh });
+}
+
+export function useChangeUser(id: string) {
+  const refresh = useRefresh(keys.users.all);
+  return useMutation({ mutationFn: (body: ChangeUser) => api.changeUser(id, body), onSuccess: refresh });
+}
+
+export function useSignOutUser(id: string) {
+  const refresh = useRefresh(keys.users.all);
+  return useMutation({ mutationFn: () => api.signOutUser(id), onSuccess: refresh });
+}
+
+export function useDeleteUser(id: string) {
+  const refresh = useRefresh(keys.users.all, keys.tokens.all);
+  return useMutation({ mutationFn: () => api.deleteUser(id), onSuccess: refresh });
+}
+
+export function useCreateToken() {
+  const refresh = useRefresh(keys.tokens.all);
+  // Holds the token's text: gone from memory as soon as the dialog is.
+  return useMutation({ mutationFn: (body: CreateToken) => api.createToken(body), onSuccess: refresh, gcTime: 0 });
+}
+
+export function useRevokeToken() {
+  const refresh = useRefresh(keys.tokens.all);
+  return useMutation({ mutationFn: (id: string) => api.revokeToken(id), onSuccess: refresh });
 }

@@ -1,0 +1,133 @@
+"use client";
+
+import { Check, Copy, TriangleAlert } from "lucide-react";
+import { useId, useState } from "react";
+import { useCan, useMe } from "#components/shell/me.tsx";
+import { Button } from "#components/ui/button.tsx";
+import { Callout } from "#components/ui/callout.tsx";
+import { Dialog } from "#components/ui/dialog.tsx";
+import { useCopy } from "#components/ui/digest.tsx";
+import { Field, Input, Select } from "#components/ui/field.tsx";
+import { FormError, fieldError } from "#components/ui/form-error.tsx";
+import type { Role } from "#lib/authz/permissions.ts";
+import { useCreateToken } from "#lib/client/mutations.ts";
+import { RoleField } from "./role-field.tsx";
+
+const LIFETIMES = [
+  [30, "30 days"],
+  [90, "90 days"],
+  [365, "one year"],
+  [0, "never"],
+] as const;
+
+/** Makes a token and shows its text this one time. */
+export function CreateTokenDialog({ onClose }: { onClose: () => void }) {
+  const me = useMe();
+  const mayMakeService = useCan("token.manage");
+  const create = useCreateToken();
+  const formId = useId();
+  const [name, setName] = useState("");
+  const [kind, setKind] = useState<"personal" | "service">("personal");
+  const [role, setRole] = useState<Role>("support");
+  const [days, setDays] = useState(30);
+  if (create.data !== undefined)
+    return <TokenShown token={create.data.token} name={create.data.name} onClose={onClose} />;
+  return (
+    <Dialog
+      title="New token"
+      onClose={onClose}
+      width="sm"
+      footer={
+        <>
+          <Button onClick={onClose}>Close</Button>
+          <Button type="submit" form={formId} look="primary" busy={create.isPending} disabled={name.trim() === ""}>
+            Create the token
+          </Button>
+        </>
+      }
+    >
+      <form
+        id={formId}
+        className="grid gap-3.5"
+        onSubmit={(event) => {
+          event.preventDefault();
+          create.mutate({ name: name.trim(), kind, role, ...(days === 0 ? {} : { expiresInDays: days }) });
+        }}
+      >
+        <Field label="Name" hint="What uses it: ci, inventory export" error={fieldError(create.error, "name")}>
+          <Input
+            required
+            maxLength={100}
+            autoComplete="off"
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
+        </Field>
+        <Field
+          label="Kind"
+          hint={
+            kind === "personal"
+              ? "Ends with your account, and never does more than your role."
+              : "Belongs to no person: it stays when people leave."
+          }
+        >
+          <Select value={kind} onChange={(event) => setKind(event.target.value === "service" ? "service" : "personal")}>
+            <option value="personal">Personal</option>
+            <option value="service" disabled={!mayMakeService}>
+              Service{mayMakeService ? "" : " (needs token.manage)"}
+            </option>
+          </Select>
+        </Field>
+        <RoleField role={role} onChange={setRole} upTo={me.role} error={fieldError(create.error, "role")} />
+        <Field label="Expires">
+          <Select value={String(days)} onChange={(event) => setDays(Number(event.target.value))}>
+            {LIFETIMES.map(([value, text]) => (
+              <option key={value} value={value}>
+                {value === 0 ? text : `in ${text}`}
+              </option>
+            ))}
+          </Select>
+        </Field>
+        <FormError what="Not created" error={create.error} fields={["name", "role"]} />
+      </form>
+    </Dialog>
+  );
+}
+
+function TokenShown({ token, name, onClose }: { token: string; name: string; onClose: () => void }) {
+  const { copied, copy } = useCopy();
+  return (
+    <Dialog
+      title={`Token ${name}`}
+      onClose={onClose}
+      sticky
+      footer={
+        <Button look="primary" onClick={onClose}>
+          I have kept it
+        </Button>
+      }
+    >
+      <div className="grid gap-3.5">
+        <Callout tone="warn" icon={TriangleAlert} title="This is the only time it is shown.">
+          Only its hash is kept here. If it is lost, revoke it and make another one.
+        </Callout>
+        <div className="flex gap-2">
+          <input
+            readOnly
+            aria-label="The token"
+            value={token}
+            onFocus={(event) => event.target.select()}
+            className="mono h-8 min-w-0 flex-1 rounded-md border border-control/70 bg-sunken px-2.5"
+          />
+          <Button onClick={() => copy(token)}>
+            {copied ? <Check aria-hidden /> : <Copy aria-hidden />}
+            {copied ? "Copied" : "Copy"}
+          </Button>
+        </div>
+        <p className="text-ink-2">
+          Send it as <code className="mono">Authorization: Bearer …</code>
+        </p>
+      </div>
+    </Dialog>
+  );
+}

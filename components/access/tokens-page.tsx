@@ -1,0 +1,138 @@
+"use client";
+
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { KeyRound, Plus } from "lucide-react";
+import dynamic from "next/dynamic";
+import { parseAsString, useQueryState, useQueryStates } from "nuqs";
+import { useState } from "react";
+import { useCan, useMe } from "#components/shell/me.tsx";
+import { Button } from "#components/ui/button.tsx";
+import { useNow } from "#components/ui/clock.tsx";
+import { type Column, DataTable } from "#components/ui/data-table.tsx";
+import { EmptyState } from "#components/ui/empty-state.tsx";
+import { ErrorPanel } from "#components/ui/error-panel.tsx";
+import { Pager, usePaging } from "#components/ui/pager.tsx";
+import { Pill } from "#components/ui/status.tsx";
+import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
+import { ACCESS_PAGE_SIZE, accessParams, toAccessQuery } from "#lib/client/access-params.ts";
+import { api } from "#lib/client/api.ts";
+import { keys } from "#lib/client/keys.ts";
+import type { ApiToken } from "#lib/contracts/console/accounts.ts";
+import { AccessHead } from "./access-head.tsx";
+import { ROLE_TEXT } from "./roles.ts";
+
+const CreateTokenDialog = dynamic(() => import("./create-token-dialog.tsx").then((module) => module.CreateTokenDialog));
+const RevokeTokenDialog = dynamic(() => import("./revoke-token-dialog.tsx").then((module) => module.RevokeTokenDialog));
+
+/** Tokens that scripts use: one's own, and for those who manage tokens all of them. */
+export function TokensPage() {
+  const all = useCan("token.manage");
+  const { kind } = useMe();
+  const now = useNow();
+  const [params, setParams] = useQueryStates(accessParams, { history: "push", scroll: false });
+  const [open, setOpen] = useQueryState("open", parseAsString.withDefault(""));
+  const [revoking, setRevoking] = useState<ApiToken | null>(null);
+  const query = toAccessQuery(params);
+  const { data, error, isPlaceholderData, refetch } = useQuery({
+    queryKey: keys.tokens.list(query),
+    queryFn: ({ signal }) => api.listTokens(query, signal),
+    placeholderData: keepPreviousData,
+  });
+  const paging = usePaging(params.cursor, (cursor) => void setParams({ cursor }));
+  const create = (
+    <Button look="primary" disabled={kind !== "user"} onClick={() => void setOpen("new")}>
+      <Plus aria-hidden />
+      New token
+    </Button>
+  );
+  return (
+    <>
+      <AccessHead actions={create} />
+      {error !== null ? (
+        <ErrorPanel what="The list of tokens" error={error} retry={() => void refetch()} />
+      ) : data !== undefined && data.total === 0 && !isPlaceholderData ? (
+        <EmptyState icon={KeyRound} title="No token yet" actions={create}>
+          A token lets a script use the API with a role, until it expires or is revoked.{" "}
+          {all ? "" : "You see your own here."}
+        </EmptyState>
+      ) : (
+        <>
+          <DataTable
+            caption="Tokens"
+            columns={columns(now, setRevoking)}
+            rows={data?.data}
+            keyOf={({ id }) => id}
+            refreshing={isPlaceholderData}
+            skeletonRows={4}
+          />
+          <Pager paging={paging} page={data} limit={ACCESS_PAGE_SIZE} />
+        </>
+      )}
+      {open === "new" ? <CreateTokenDialog onClose={() => void setOpen(null)} /> : null}
+      {revoking === null ? null : <RevokeTokenDialog token={revoking} onClose={() => setRevoking(null)} />}
+    </>
+  );
+}
+
+function columns(now: number, revoke: (token: ApiToken) => void): readonly Column<ApiToken>[] {
+  return [
+    {
+      id: "name",
+      head: "Name",
+      rowHeader: true,
+      grow: true,
+      wrap: true,
+      cell: ({ name, kind, owner, hint }) => (
+        <>
+          {name} <span className="mono font-normal text-ink-3">…{hint}</span>
+          <div className="text-sm font-normal text-ink-2">
+            {kind === "personal" ? `personal, of ${owner ?? "a deleted user"}` : "service token"}
+          </div>
+        </>
+      ),
+    },
+    { id: "role", head: "Role", cell: ({ role }) => <span data-tip={ROLE_TEXT[role]}>{role}</span> },
+    {
+      id: "state",
+      head: "State",
+      cell: ({ revokedAt, expiresAt }) =>
+        revokedAt !== null ? (
+          <Pill tone="bad">revoked</Pill>
+        ) : expiresAt !== null && Date.parse(expiresAt) <= now ? (
+          <Pill tone="idle">expired</Pill>
+        ) : (
+          <Pill tone="ok">works</Pill>
+        ),
+    },
+    {
+      id: "expires",
+      head: "Expires",
+      from: "md",
+      cell: ({ expiresAt }) =>
+        expiresAt === null ? <span className="text-ink-3">never</span> : <AbsoluteTime at={expiresAt} dateOnly />,
+    },
+    {
+      id: "used",
+      head: "Last used",
+      align: "right",
+      from: "sm",
+      cell: ({ lastUsedAt }) =>
+        lastUsedAt === null ? (
+          <span className="text-ink-3">never</span>
+        ) : (
+          <RelativeTime at={lastUsedAt} bare className="text-ink-2" />
+        ),
+    },
+    {
+      id: "revoke",
+      head: <span className="sr-only">Revoke</span>,
+      align: "right",
+      cell: (token) =>
+        token.revokedAt === null ? (
+          <Button size="sm" look="danger" aria-label={`Revoke ${token.name}`} onClick={() => revoke(token)}>
+            Revoke…
+          </Button>
+        ) : null,
+    },
+  ];
+}
