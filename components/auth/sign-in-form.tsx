@@ -30,7 +30,13 @@ export function SignInForm({ email, onSignedIn }: { email?: string; onSignedIn: 
         <Input name="email" type="email" autoComplete="username" required defaultValue={email} />
       </Field>
       <Field label="Password">
-        <Input name="password" type="password" autoComplete="current-password" required />
+        <Input
+          name="password"
+          type="password"
+          autoComplete="current-password"
+          required
+          autoFocus={email !== undefined && email !== ""}
+        />
       </Field>
       <p role="alert" className="text-bad empty:hidden">
         {refused}

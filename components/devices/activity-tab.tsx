@@ -8,6 +8,7 @@ import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { Pager, usePaging } from "#components/ui/pager.tsx";
 import { SkeletonLines } from "#components/ui/skeleton.tsx";
 import { Timeline } from "#components/ui/timeline.tsx";
+import { shortHex } from "#lib/client/format.ts";
 import type { Activity } from "#lib/contracts/console/devices.ts";
 import { toTimelineEntry } from "./activity-entry.ts";
 import { useActivity } from "./queries.ts";
@@ -40,7 +41,8 @@ export function ActivityTab({ uuid }: { uuid: string }) {
 /** The plain facts that came with it; nested ones belong to the API. */
 function detailOf({ detail }: Activity): string | null {
   const facts = Object.entries(detail ?? {}).flatMap(([name, value]) => {
-    if (typeof value === "string" || typeof value === "number") return [`${name} ${value}`];
+    if (typeof value === "number") return [`${name} ${value}`];
+    if (typeof value === "string") return [`${name} ${/^[0-9a-f]{64}$/.test(value) ? shortHex(value) : value}`];
     return Array.isArray(value) && value.every((item) => typeof item === "string")
       ? [`${name} ${value.join(", ")}`]
       : [];

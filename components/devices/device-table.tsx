@@ -58,9 +58,9 @@ const COLUMNS: readonly Column<Device>[] = [
     head: "Why",
     from: "lg",
     grow: true,
-    cell: ({ statusReason, why }) => (
-      <span className="text-ink-2" data-tip={why.summary}>
-        {statusReason ?? clauseOf(why.summary)}
+    cell: (device) => (
+      <span className="text-ink-2" data-tip={device.why.summary}>
+        {device.statusReason ?? clauseOf(device)}
       </span>
     ),
   },
@@ -136,9 +136,10 @@ export function DeviceTable({ rows, filter, selection, refreshing, noMatch }: De
   );
 }
 
-/** The sentence without the word that the status column already says. */
-function clauseOf(summary: string): string {
-  return summary.replace(/^[^:.]{1,24}: /, "");
+/** The sentence without the words that the status column already says. */
+function clauseOf({ status, why }: Device): string {
+  const { word } = DEVICE_STATUS[status];
+  return why.summary.startsWith(`${word}: `) ? why.summary.slice(word.length + 2) : why.summary;
 }
 
 function Nothing() {

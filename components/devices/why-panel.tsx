@@ -1,4 +1,4 @@
-import { Check, CircleQuestionMark, Clock, type LucideIcon, X } from "lucide-react";
+import { Check, CircleAlert, CircleQuestionMark, Clock, type LucideIcon, X } from "lucide-react";
 import { Callout } from "#components/ui/callout.tsx";
 import { cx } from "#components/ui/cx.ts";
 import { DEVICE_STATUS, type Tone } from "#components/ui/status.tsx";
@@ -31,7 +31,7 @@ export function WhyPanel({ device }: { device: Device }) {
   const tone: Tone = stopped ? "bad" : look.tone === "bad" ? "bad" : look.tone === "ok" ? "ok" : look.tone;
   return (
     <section aria-label="Why it is in this state">
-      <Callout tone={tone} icon={look.icon} title={device.why.summary}>
+      <Callout tone={tone} icon={stopped && look.tone !== "bad" ? CircleAlert : look.icon} title={device.why.summary}>
         <ul className="mt-2">
           {device.why.reasons.map((reason) => (
             <CheckLine key={reason.check} reason={reason} />

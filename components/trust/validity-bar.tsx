@@ -8,10 +8,13 @@ import type { Certificate } from "#lib/contracts/console/certificates.ts";
 
 const SOON_MS = 30 * 24 * 3_600_000;
 
+/** Decided for good: how long it would have been valid is nobody's concern any more. */
+const ENDED: ReadonlySet<string> = new Set(["revoked", "rejected", "superseded"]);
+
 /** How much of its validity has passed. */
-export function ValidityBar({ certificate }: { certificate: Pick<Certificate, "notBefore" | "notAfter"> }) {
+export function ValidityBar({ certificate }: { certificate: Pick<Certificate, "state" | "notBefore" | "notAfter"> }) {
   const now = useNow();
-  if (certificate.notBefore === null || certificate.notAfter === null) return null;
+  if (certificate.notBefore === null || certificate.notAfter === null || ENDED.has(certificate.state)) return null;
   const from = new Date(certificate.notBefore).getTime();
   const until = new Date(certificate.notAfter).getTime();
   const left = until - now;

@@ -9,10 +9,10 @@ export function ClockProvider({ at, timeZone, children }: { at: number; timeZone
   return <Rendered value={{ at, timeZone }}>{children}</Rendered>;
 }
 
-/** Milliseconds since the epoch; moves on by itself every ten seconds, every second when `fine`. */
+/** Milliseconds since the epoch; moves on by itself every five seconds, every second when `fine`. */
 export function useNow(fine = false): number {
   const { at } = useContext(Rendered);
-  const clock = fine ? seconds : tens;
+  const clock = fine ? seconds : coarse;
   return useSyncExternalStore(clock.subscribe, clock.now, () => at);
 }
 
@@ -27,7 +27,7 @@ export function useTimeZone(): string {
 }
 
 const seconds = createClock(1_000);
-const tens = createClock(10_000);
+const coarse = createClock(5_000);
 
 /** One timer for everybody who shows a time. */
 function createClock(everyMs: number) {

@@ -9,7 +9,7 @@ type TimeProps = { at: string; className?: string };
 export function RelativeTime({ at, className, bare = false }: TimeProps & { bare?: boolean }) {
   const date = new Date(at);
   const now = useNow();
-  const text = bare ? shortDuration(now - date.getTime()) : relativeTime(date, now);
+  const text = bare ? shortDuration(Math.max(0, now - date.getTime())) : relativeTime(date, now);
   return <Stamp date={date} text={text} className={className} />;
 }
 

@@ -18,7 +18,7 @@ function useRefresh(...areas: readonly (readonly string[])[]) {
 
 export function useRenameDevice(uuid: string) {
   const queryClient = useQueryClient();
-  const refresh = useRefresh(keys.devices.all);
+  const refresh = useRefresh(keys.devices.all, keys.certificates.all);
   return useMutation({
     mutationFn: (name: string) => api.renameDevice(uuid, name),
     onSuccess: (device: Device) => {
@@ -33,10 +33,11 @@ export function useDeleteDevice(uuid: string) {
   return useMutation({
     mutationFn: () => api.deleteDevice(uuid),
     // The page of the device is still open here; asking for what is gone would only show an error on the way out.
-    onSuccess: () =>
-      queryClient.invalidateQueries({
-        predicate: ({ queryKey }) => queryKey[0] === "devices" && queryKey[1] !== "one",
-      }),
+    onSuccess: () => {
+      void queryClient.invalidateQueries({
+        predicate: ({ queryKey }) => queryKey[0] === "devices" && (queryKey[1] === "list" || queryKey[1] === "facets"),
+      });
+    },
   });
 }
 

@@ -16,7 +16,8 @@ export function shortDuration(ms: number): string {
 export function relativeTime(at: Date, now: number): string {
   const past = now - at.getTime();
   if (past >= 0 && past < 1_000) return "now";
-  if (past < 0) return past > -5_000 ? "now" : `in ${shortDuration(past)}`; // clocks differ by a little
+  // The page's clock ticks every few seconds and clocks differ: what just happened must not stand in the future.
+  if (past < 0) return past > -20_000 ? "now" : `in ${shortDuration(past)}`;
   return `${shortDuration(past)} ago`;
 }
 
