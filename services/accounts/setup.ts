@@ -69,11 +69,6 @@ export async function ensureFirstAdmin(ctx: Ctx, input: { email: string; passwor
   });
 }
 
-/** Whether anybody could sign in: the sign-in page says what to do when not. */
-export async function hasUsers(ctx: Ctx): Promise<boolean> {
-  return (await store.countUsers(ctx.db)) > 0;
-}
-
 async function insertFirstAdmin(
   tx: Tx,
   ctx: Ctx,
