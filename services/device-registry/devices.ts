@@ -62,9 +62,10 @@ export async function changeDevice(
 export async function deleteDevice(ctx: Ctx, uuid: string, onDelete: OnDelete): Promise<void> {
   await ctx.db.$transaction(async (tx) => {
     await onDelete(tx, ctx, uuid);
-    await removeDevice(tx, ctx.namespaceId, uuid);
     const of = { namespaceId: ctx.namespaceId, uuid, at: ctx.clock() };
+    // The registry's row before the fleet's, in the order of every other writer of both.
     if (!(await store.deleteDevice(tx, of))) throw missingDevice();
+    await removeDevice(tx, ctx.namespaceId, uuid);
   });
 }
 

@@ -26,6 +26,8 @@ export type DirectorEvent =
  * Tells the device registry (status, installation reports), the fleet index and the updates, in the caller's transaction and in a number of
  * statements that does not grow with the devices.
  *
+ * NOTE: the registry's rows are locked before the fleet's, as everybody does who writes both; so call this before `indexDevices`.
+ *
  * @see contracts/README.md section 7, `DeviceUpdateEvent`
  */
 export async function announce(tx: Tx, ctx: Ctx, events: readonly DirectorEvent[]): Promise<void> {

@@ -82,7 +82,6 @@ async function assignChunk(ctx: Ctx, chunk: Chunk): Promise<Map<string, DeviceVe
       tx,
       uuids.map((uuid) => ({ uuid })),
     );
-    if (uuids.length > 0) await indexDevices(tx, ctx, uuids);
     await announce(
       tx,
       ctx,
@@ -93,6 +92,7 @@ async function assignChunk(ctx: Ctx, chunk: Chunk): Promise<Map<string, DeviceVe
         filenames: [...new Set(rows.map(({ filename }) => filename))],
       })),
     );
+    if (uuids.length > 0) await indexDevices(tx, ctx, uuids);
     return verdicts;
   });
 }

@@ -78,7 +78,6 @@ async function cancel(tx: Tx, ctx: Ctx, cancelled: readonly AssignmentRow[]): Pr
       ...(fetched === undefined ? {} : { withdrawnCorrelationId: fetched.correlationId, mayStillInstall }),
     })),
   );
-  await indexDevices(tx, ctx, uuids);
   await announce(
     tx,
     ctx,
@@ -91,4 +90,5 @@ async function cancel(tx: Tx, ctx: Ctx, cancelled: readonly AssignmentRow[]): Pr
       })),
     ),
   );
+  await indexDevices(tx, ctx, uuids);
 }

@@ -121,12 +121,12 @@ async function conclude(tx: Tx, ctx: Ctx, received: Received): Promise<void> {
     lastManifestAt: at,
     ...deviceChange(device, { outcome, installed }),
   });
-  if (installed || outcome.closed.length > 0) await indexDevices(tx, ctx, [device.uuid]);
   await announce(
     tx,
     ctx,
     steps.map((step) => ({ kind: "completed", deviceUuid: device.uuid, manifestId, manifestSha256: sha256, ...step })),
   );
+  if (installed || outcome.closed.length > 0) await indexDevices(tx, ctx, [device.uuid]);
   if (!steps.some(({ conclusive }) => conclusive)) await announceIdle(tx, ctx, device.uuid);
 }
 

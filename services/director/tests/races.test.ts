@@ -113,6 +113,30 @@ describe("two processes at once", () => {
     }
   });
 
+  it("lock the registry's row before the fleet's, as a contact does, so that neither waits for the other", async () => {
+    const device = await enrol(director);
+    const { correlationId } = await assign(director, [device]);
+    await device.fetch();
+    device.primary.installed = NEW;
+    const manifest = device.manifest(reportOf(correlationId, { success: true, code: "OK" }));
+    const mtuId = await makeMtu(director, { rpi4: { to: OTHER } });
+    const again = { correlationId: correlation(1), mtuId, devices: [device.uuid] };
+    for (const change of [
+      () => director.ask("PUT", device.path("manifest"), { body: manifest }),
+      () => director.ask("POST", "/api/v1/assignments", { body: again }),
+      () => director.ask("PATCH", "/api/v1/assignments", { body: [device.uuid] }),
+    ]) {
+      const underway = await other.ctx.db.$transaction(async (tx) => {
+        await tx.$executeRaw`UPDATE registry_device SET notes = 'held' WHERE uuid = ${device.uuid}::uuid`;
+        const reply = change();
+        await untilSomebodyWaits();
+        await tx.$queryRaw`SELECT 1 FROM fleet_device WHERE uuid = ${device.uuid}::uuid FOR UPDATE NOWAIT`;
+        return { reply };
+      });
+      expect((await underway.reply).status).toBeLessThan(300);
+    }
+  });
+
   it("assign and cancel overlapping sets of devices in opposite order without deadlock", async () => {
     const devices = await Promise.all(Array.from({ length: 6 }, () => enrol(director)));
     const uuids = devices.map(({ uuid }) => uuid);
@@ -131,3 +155,13 @@ describe("two processes at once", () => {
     expect(replies.filter(({ status }) => status >= 500)).toEqual([]);
   });
 });
+
+async function untilSomebodyWaits(): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (Date.now() < deadline) {
+    const [row] = await director.ctx.db.$queryRaw<{ waiting: bigint }[]>`
+      SELECT count(*) AS waiting FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    if ((row?.waiting ?? 0n) > 0n) return;
+  }
+  throw new Error("nobody waits for a lock");
+}
