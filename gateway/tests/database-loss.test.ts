@@ -77,3 +77,20 @@ it.each(["cut", "freeze"] as const)(
   },
   40_000,
 );
+
+it("a lost notification connection alone: a decision counts at once, since nothing is taken from memory", async () => {
+  const listening = new URL(database.url);
+  listening.host = `127.0.0.1:${proxy.port}`;
+  const half = await openTestDoor({ ctx: world.ctx, databaseUrl: listening.href, upstreamUrl: upstream.url });
+  try {
+    const device = await newDevice();
+    expect((await half.request(device)).status).toBe(200);
+    proxy.cut();
+    await eventually(async () => expect((await half.request(device)).status).toBe(200));
+    await revokeCertificate(world.ctx, admin, { fingerprint: device.fingerprint });
+    expect(await half.request(device)).toMatchObject({ status: 403, code: "revoked" });
+  } finally {
+    proxy.restore();
+    await half.close();
+  }
+});

@@ -150,10 +150,20 @@ describe("approve", () => {
     const other = identityWorld(database.url, world.ctx);
     worlds.push(other);
     const leaves = [await waiting(uuid), await waiting(uuid)];
+    // Both have looked before either is stored: only the look under the lock can tell them apart.
+    let arrived = 0;
+    const bothArrived = Promise.withResolvers<void>();
     const results = await Promise.allSettled(
-      leaves.map((leaf, index) =>
-        approveCertificate((index === 0 ? world : other).ctx, admin, { fingerprint: leaf.fingerprint }),
-      ),
+      leaves.map((leaf, index) => {
+        const { ctx } = index === 0 ? world : other;
+        const createDevice = async () => {
+          arrived += 1;
+          if (arrived === 2) bothArrived.resolve();
+          await bothArrived.promise;
+        };
+        const registry = { ...ctx.backends.registry, createDevice };
+        return approveCertificate({ ...ctx, backends: { registry } }, admin, { fingerprint: leaf.fingerprint });
+      }),
     );
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
     const codes = await Promise.all(leaves.map(async (leaf) => codeOf(await admission(leaf))));
