@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeFolder } from "#device/files.ts";
@@ -61,6 +62,7 @@ describe("a download", () => {
     bench.server.answer(LINE, (res) => sendImage(res, CONTENT, "bytes=5-"));
     expect((await bench.cycle()).kind).toBe("installed");
     expect(ranges()).toHaveLength(3);
+    expect(ranges()[2]).toBe(ranges()[1]);
     expect((await installed()).equals(CONTENT)).toBe(true);
   });
 
@@ -91,6 +93,18 @@ describe("a download", () => {
     const outcome = await bench.cycle();
     expect(outcome).toMatchObject({ kind: "failed", cause: { code: "uptane.length_mismatch" } });
     expect(bench.device.store.state.installed).toEqual({});
+  });
+
+  it("without end is broken off instead of filling the disk", async () => {
+    const endless = (res: ServerResponse) => {
+      const more = () => {
+        if (!res.destroyed) res.write(CONTENT, more);
+      };
+      res.writeHead(200);
+      more();
+    };
+    bench.server.answer(LINE, endless, 3);
+    expect(await bench.cycle()).toMatchObject({ kind: "failed", cause: { code: "uptane.length_mismatch" } });
   });
 
   it("does not write error bodies into the file", async () => {

@@ -270,6 +270,14 @@ describe("the director's list", () => {
     expect((await bench.cycle()).kind).toBe("idle");
   });
 
+  it("is checked even where it is not taken: a stranger's ECU under the stored version stops the cycle", async () => {
+    await bench.cycle();
+    const version = at(served("/director/targets.json"), "signed", "version");
+    bench.server.repository.assign({ filename: "app_2.0", ecus: { stranger: "rpi4" } });
+    edit("/director/targets.json", "targets", ["version"], version);
+    expect(await bench.cycle()).toMatchObject({ kind: "stopped", error: { code: "uptane.unknown_ecu" } });
+  });
+
   it("is judged by the device's own clock", async () => {
     await bench.restart({ clock: () => new Date("2030-01-01T00:00:00Z") });
     expect(await bench.cycle()).toMatchObject({ kind: "stopped", error: { code: "uptane.expired" } });
