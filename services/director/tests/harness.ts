@@ -349,3 +349,14 @@ export function updateDeviceOf(director: TestDirector, updateId: string, device:
     where: { updateId_deviceUuid: { updateId, deviceUuid: device.uuid } },
   });
 }
+
+/** Until a statement of somebody waits for a lock that the caller holds. */
+export async function untilSomebodyWaits(director: TestDirector): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (Date.now() < deadline) {
+    const [row] = await director.ctx.db.$queryRaw<{ waiting: bigint }[]>`
+      SELECT count(*) AS waiting FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    if ((row?.waiting ?? 0n) > 0n) return;
+  }
+  throw new Error("nobody waits for a lock");
+}

@@ -10,6 +10,7 @@ import {
   startDirector,
   TestDevice,
   type TestDirector,
+  untilSomebodyWaits,
 } from "./harness.ts";
 
 /* Two processes on one database: what one decides, the other has to see. */
@@ -129,7 +130,7 @@ describe("two processes at once", () => {
       const underway = await other.ctx.db.$transaction(async (tx) => {
         await tx.$executeRaw`UPDATE registry_device SET notes = 'held' WHERE uuid = ${device.uuid}::uuid`;
         const reply = change();
-        await untilSomebodyWaits();
+        await untilSomebodyWaits(director);
         await tx.$queryRaw`SELECT 1 FROM fleet_device WHERE uuid = ${device.uuid}::uuid FOR UPDATE NOWAIT`;
         return { reply };
       });
@@ -155,13 +156,3 @@ describe("two processes at once", () => {
     expect(replies.filter(({ status }) => status >= 500)).toEqual([]);
   });
 });
-
-async function untilSomebodyWaits(): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (Date.now() < deadline) {
-    const [row] = await director.ctx.db.$queryRaw<{ waiting: bigint }[]>`
-      SELECT count(*) AS waiting FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-    if ((row?.waiting ?? 0n) > 0n) return;
-  }
-  throw new Error("nobody waits for a lock");
-}
