@@ -63,6 +63,9 @@ export function BackendsCard({ backends }: { backends: Overview["backends"] }) {
 }
 
 export function LatestCard({ entries }: { entries: Overview["latest"] }) {
+  // A request whose end is listed too would only say the same thing twice.
+  const settled = new Set(entries.map(({ settles }) => settles));
+  const told = entries.filter(({ outcome, sequence }) => outcome !== "requested" || !settled.has(sequence));
   return (
     <Card
       title="Latest"
@@ -73,7 +76,7 @@ export function LatestCard({ entries }: { entries: Overview["latest"] }) {
       }
     >
       <Timeline
-        entries={entries.map((entry) => ({
+        entries={told.map((entry) => ({
           id: entry.sequence,
           at: entry.at,
           icon: FileText,

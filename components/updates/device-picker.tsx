@@ -2,6 +2,7 @@
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
+import { namedImage } from "#components/devices/installed-image.ts";
 import { Button } from "#components/ui/button.tsx";
 import { type Column, DataTable } from "#components/ui/data-table.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
@@ -41,8 +42,10 @@ const COLUMNS: readonly Column<Device>[] = [
     id: "image",
     head: "Runs",
     from: "md",
-    cell: ({ ecus }) => (
-      <span className="text-ink-2">{ecus.find(({ primary }) => primary)?.installed?.filename ?? "—"}</span>
+    cell: (device) => (
+      <span className="text-ink-2">
+        {namedImage(ecus.find(({ primary }) => primary)?.installed ?? null)?.filename ?? "—"}
+      </span>
     ),
   },
 ];

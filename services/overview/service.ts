@@ -14,7 +14,7 @@ import { listUpdates } from "#services/rollouts/service.ts";
 import { toAttention } from "./attention.ts";
 
 const UPDATES_SHOWN = 5;
-const ENTRIES_SHOWN = 8;
+const ENTRIES_SHOWN = 12;
 /** Images are verified when they arrive; looking through this many newest ones finds what was damaged since. */
 const IMAGES_PAGE = 200;
 const IMAGE_PAGES = 5;
