@@ -1,12 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { Ctx } from "#lib/ctx.ts";
 import { ADMISSION_CHANNEL, notify } from "#lib/db/events.ts";
-import { listen } from "#lib/db/listen.ts";
-import { type AdmissionDecision, decideAdmission, type KnownAuthority } from "#lib/pki/admission.ts";
+import { type Listener, listen } from "#lib/db/listen.ts";
+import { type AdmissionDecision, decideAdmission } from "#lib/pki/admission.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
-import { isSignedBy } from "#lib/pki/issuer.ts";
-import { type AdmissionFacts, listKnownAuthorities, readAdmissionFacts } from "#services/identity/service.ts";
-import { createBoundedMap } from "./bounded-map.ts";
+import { createFactMemory, type FactMemory } from "./fact-memory.ts";
 
 export type AdmissionBook = {
   /** The decision on this leaf now; null when nobody can know: answer 503. */
@@ -20,10 +18,10 @@ export type AdmissionBook = {
   close(): Promise<void>;
 };
 
-const REMEMBERED_CERTIFICATES = 20_000;
-const READ_WITHIN_MS = 3_000;
-/** How long a request waits for the database when there is a remembered answer to fall back to. */
-const RECHECK_WITHIN_MS = 500;
+/** Announced on the channel instead of a fingerprint: an authority changed. */
+const EVERYTHING = "*";
+const PING = "ping:";
+const PING_EVERY_MS = 2_000;
 
 /**
  * Opens the gateway's memory of who may come in.
@@ -34,108 +32,41 @@ const RECHECK_WITHIN_MS = 500;
  */
 export async function openAdmissionBook(ctx: Ctx, databaseUrl: string): Promise<AdmissionBook> {
   const staleMs = ctx.config.ADMISSION_STALE_SECONDS * 1_000;
-  const facts = createBoundedMap<AdmissionFacts>(REMEMBERED_CERTIFICATES);
-  const signatures = createBoundedMap<boolean>(REMEMBERED_CERTIFICATES);
-  const reads = new Map<string, Promise<AdmissionFacts>>();
-  const ping = `ping:${randomUUID()}`;
-  let authorities: Promise<KnownAuthority[]> | null = null;
+  const ping = `${PING}${randomUUID()}`;
+  let listener: Listener | null = null;
   let heardAt = Number.NEGATIVE_INFINITY;
-  let generation = 0;
   let announce: (fingerprint: string | null) => void = () => undefined;
+  const memory = createFactMemory(ctx, () => listener?.connected() ?? false);
 
-  function forget(fingerprint: string): void {
-    generation += 1;
-    facts.delete(fingerprint);
-    reads.delete(fingerprint);
+  function changed(fingerprint: string | null): void {
+    if (fingerprint === null) memory.forgetAll();
+    else memory.forget(fingerprint);
+    announce(fingerprint);
   }
 
-  function forgetAll(): void {
-    generation += 1;
-    facts.clear();
-    reads.clear();
-    authorities = null;
-    announce(null);
-  }
-
-  const listener = await listen({
+  listener = await listen({
     databaseUrl,
     channels: [ADMISSION_CHANNEL],
     log: ctx.log,
     onNotify(_channel, payload) {
       if (payload === ping) heardAt = performance.now();
-      else if (payload === "*") forgetAll();
-      else if (!payload.startsWith("ping:")) {
-        forget(payload);
-        announce(payload);
-      }
+      else if (!payload.startsWith(PING)) changed(payload === EVERYTHING ? null : payload);
     },
     onReconnect() {
       heardAt = performance.now();
-      forgetAll();
+      changed(null);
     },
   });
+  const following = listener;
   const pinging = setInterval(
     () => notify(ctx.db, ADMISSION_CHANNEL, ping).catch((err) => ctx.log.warn({ err }, "the database does not answer")),
-    Math.min(2_000, staleMs / 4),
+    Math.min(PING_EVERY_MS, staleMs / 4),
   );
-
-  async function readFacts(leaf: CertificateFacts): Promise<AdmissionFacts> {
-    const running = reads.get(leaf.fingerprint);
-    if (running !== undefined) return running;
-    const startedAt = generation;
-    const reading = readAdmissionFacts(ctx.db, ctx.namespaceId, leaf);
-    reads.set(leaf.fingerprint, reading);
-    try {
-      const found = await reading;
-      // Read before a change, told after it: read again, and not to be remembered.
-      if (generation !== startedAt) return await readAdmissionFacts(ctx.db, ctx.namespaceId, leaf);
-      if (isSettled(found)) facts.set(leaf.fingerprint, found);
-      return found;
-    } finally {
-      if (reads.get(leaf.fingerprint) === reading) reads.delete(leaf.fingerprint);
-    }
-  }
-
-  async function factsOf(leaf: CertificateFacts): Promise<AdmissionFacts> {
-    const remembered = facts.get(leaf.fingerprint);
-    if (remembered !== undefined && listener.connected()) return remembered;
-    const read = readFacts(leaf);
-    if (remembered === undefined) return within(read, READ_WITHIN_MS);
-    return within(read, RECHECK_WITHIN_MS).catch(() => remembered);
-  }
-
-  function verifySignature(leaf: CertificateFacts, authority: CertificateFacts): boolean {
-    const key = `${leaf.fingerprint}${authority.fingerprint}`;
-    const known = signatures.get(key);
-    if (known !== undefined) return known;
-    const verified = isSignedBy(leaf, authority);
-    signatures.set(key, verified);
-    return verified;
-  }
-
-  async function knownAuthorities(): Promise<KnownAuthority[]> {
-    authorities ??= listKnownAuthorities(ctx);
-    const loading = authorities;
-    try {
-      return await within(loading, READ_WITHIN_MS);
-    } catch (error) {
-      if (authorities === loading) authorities = null;
-      throw error;
-    }
-  }
-
-  async function decideFresh(leaf: CertificateFacts): Promise<AdmissionDecision> {
-    const question = { leaf, authorities: await knownAuthorities(), now: ctx.clock(), verifySignature };
-    // Strangers are refused without asking the database, so that they cost it nothing.
-    const stranger = decideAdmission({ ...question, ...NOTHING_KNOWN });
-    if (!stranger.admitted && stranger.authorityId === null) return stranger;
-    return decideAdmission({ ...question, ...(await factsOf(leaf)) });
-  }
-
   const isFresh = () => performance.now() - heardAt <= staleMs;
+
   return {
-    forget,
     isFresh,
+    forget: memory.forget,
     follow(onChange) {
       announce = onChange;
     },
@@ -145,7 +76,7 @@ export async function openAdmissionBook(ctx: Ctx, databaseUrl: string): Promise<
       }
       if (!isFresh()) return null;
       try {
-        return await decideFresh(leaf);
+        return await decideFresh(ctx, memory, leaf);
       } catch (err) {
         ctx.log.warn({ err, fingerprint: leaf.fingerprint }, "admission can't be decided");
         return null;
@@ -153,27 +84,18 @@ export async function openAdmissionBook(ctx: Ctx, databaseUrl: string): Promise<
     },
     async close() {
       clearInterval(pinging);
-      await listener.close();
+      await following.close();
     },
   };
 }
 
-/** Newcomers and waiting certificates depend on other certificates too, so they are read each time. */
-function isSettled(found: AdmissionFacts): boolean {
-  return found.known !== null && found.known.state !== "pending";
+async function decideFresh(ctx: Ctx, memory: FactMemory, leaf: CertificateFacts): Promise<AdmissionDecision> {
+  const { verifySignature } = memory;
+  const question = { leaf, authorities: await memory.authorities(), now: ctx.clock(), verifySignature };
+  // Strangers are refused without asking the database, so that they cost it nothing.
+  const stranger = decideAdmission({ ...question, ...NOTHING_KNOWN });
+  if (!stranger.admitted && stranger.authorityId === null) return stranger;
+  return decideAdmission({ ...question, ...(await memory.factsOf(leaf)) });
 }
 
 const NOTHING_KNOWN = { known: null, allowlisted: false, otherAllowedCount: 0 } as const;
-
-/** Rejects when `work` takes longer; the work itself goes on. */
-async function within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

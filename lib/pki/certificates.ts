@@ -154,8 +154,8 @@ const PLAIN = /^[A-Za-z0-9._-]+$/;
 /**
  * Does OpenSSL, which the TLS layer trusts, read the same single common name?
  *
- * NOTE: never `toLegacyObject()` or `getPeerCertificate()` for this: Node 24.21 crashes the process on a key on a curve
- * without a NIST name, and a client can send one.
+ * NOTE: never `toLegacyObject()` for this: in Node 24.21 it ends the process (SIGSEGV) on a key on a curve without a NIST
+ * name, such as secp256k1.
  */
 function isOnlyCommonName(openssl: OpenSslCertificate, commonName: string): boolean {
   const names = (openssl.subject ?? "").split(/\n| \+ /).filter((part) => part.startsWith("CN="));
