@@ -42,7 +42,7 @@ const COLUMNS: readonly Column<Device>[] = [
     id: "image",
     head: "Runs",
     from: "md",
-    cell: (device) => (
+    cell: ({ ecus }) => (
       <span className="text-ink-2">
         {namedImage(ecus.find(({ primary }) => primary)?.installed ?? null)?.filename ?? "—"}
       </span>
