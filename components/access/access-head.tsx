@@ -1,5 +1,6 @@
 "use client";
 
+import Link from "next/link";
 import { usePathname } from "next/navigation";
 import type { ReactNode } from "react";
 import { PageHead } from "#components/ui/page.tsx";
@@ -9,7 +10,18 @@ export function AccessHead({ actions }: { actions: ReactNode }) {
   const pathname = usePathname();
   return (
     <>
-      <PageHead title="Access" meta="Who may use this console, and with which tokens scripts do." actions={actions} />
+      <PageHead
+        title="Access"
+        meta={
+          <>
+            Who may use this console, and with which tokens scripts do ·{" "}
+            <Link href="/docs/api" className="link">
+              API reference
+            </Link>
+          </>
+        }
+        actions={actions}
+      />
       <Tabs
         label="Access"
         tabs={[

@@ -3,7 +3,7 @@
 import { Dialog } from "@base-ui/react/dialog";
 import { useQuery } from "@tanstack/react-query";
 import { Command } from "cmdk";
-import { Cpu, type LucideIcon, Package, Plus, Search, Upload } from "lucide-react";
+import { BookOpen, Cpu, type LucideIcon, Package, Plus, Search, Upload } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useDeferredValue, useState } from "react";
 import type { Permission } from "#lib/authz/permissions.ts";
@@ -17,6 +17,7 @@ const ACTS: readonly { label: string; href: string; icon: LucideIcon; permission
   { label: "Connect a device", href: "/devices?open=connect", icon: Plus, permission: "device.issue" },
   { label: "Upload an image", href: "/images?open=upload", icon: Upload, permission: "image.upload" },
   { label: "Launch an update", href: "/updates/new", icon: Plus, permission: "update.launch" },
+  { label: "Read the API reference", href: "/docs/api", icon: BookOpen, permission: "session.own" },
 ];
 
 /** ⌘K: places, acts that the role permits, devices and images by name. */
