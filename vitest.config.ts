@@ -19,9 +19,14 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["{app,services,gateway,worker,device,cli,prisma,scripts,tests}/**/*.test.ts"],
-          exclude: ignored,
+          exclude: [...ignored, "tests/system/**"],
           globalSetup: ["./tests/harness/global-setup.ts"],
         },
+      },
+      {
+        // Whole installs from the build that is there: `npm run build` first.
+        extends: true,
+        test: { name: "system", include: ["tests/system/**/*.test.ts"], exclude: ignored },
       },
     ],
   },

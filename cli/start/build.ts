@@ -18,7 +18,7 @@ const SOURCE_FILES = [
   "package.json",
   "package-lock.json",
   "next.config.ts",
-  "postcss.config.mjs",
+  "postcss.config.ts",
   "proxy.ts",
   "tsconfig.json",
 ];
