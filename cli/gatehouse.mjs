@@ -3,6 +3,7 @@
 // optional dependency, and continues there. Everything else is cli/main.ts.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import module from "node:module";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +14,7 @@ const OLDEST_LAUNCHER = "20.19";
 const here = dirname(fileURLToPath(import.meta.url));
 
 if (isAtLeast(NEEDED)) {
+  module.enableCompileCache(join(here, "..", "node_modules", ".cache", "gatehouse-code"));
   const { main } = await import("./main.ts");
   await main(process.argv.slice(2));
 } else if (!isAtLeast(OLDEST_LAUNCHER)) {

@@ -1,8 +1,9 @@
+import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { SchemaEngine } from "@prisma/schema-engine-wasm/schema_engine_bg";
 import { Client } from "pg";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
-import { openSchemaEngine, readMigrations } from "#prisma/schema-engine.ts";
+import { type MigrationList, readMigrations } from "#prisma/migrations-folder.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("./migrations", import.meta.url));
 const NO_FILTER = { externalTables: [], externalEnums: [] };
@@ -28,8 +29,9 @@ export async function applyMigrations(databaseUrl: string, options: MigrateOptio
   try {
     await lock.query(`SET lock_timeout = ${LOCK_WAIT_MS}`);
     await lock.query("SELECT pg_advisory_lock($1)", [MIGRATION_LOCK]);
+    const migrationsList = await readMigrations(options.migrationsDir ?? MIGRATIONS);
+    if (await isCurrent(lock, migrationsList)) return [];
     return await withEngine(databaseUrl, async (engine, lastSqlError) => {
-      const migrationsList = await readMigrations(options.migrationsDir ?? MIGRATIONS);
       const found = await diagnoseWith(engine, migrationsList);
       if (found.state === "failed") await forgetFailures(engine, found.names);
       else refuseUnsoundHistory(found);
@@ -46,6 +48,22 @@ export async function applyMigrations(databaseUrl: string, options: MigrateOptio
   } finally {
     await lock.end(); // ends the session and with it the lock
   }
+}
+
+/** The usual start: exactly these migrations are applied. Told without the engine, which takes long to load. */
+async function isCurrent(client: Client, { migrationDirectories }: MigrationList): Promise<boolean> {
+  const { rows: found } = await client.query("SELECT to_regclass('_prisma_migrations') IS NOT NULL AS present");
+  if (found[0]?.present !== true) return false;
+  const { rows } = await client.query<{ migration_name: string; checksum: string; finished: boolean }>(
+    "SELECT migration_name, checksum, finished_at IS NOT NULL AS finished FROM _prisma_migrations WHERE rolled_back_at IS NULL",
+  );
+  const applied = new Map(rows.map((row) => [row.migration_name, row.finished ? row.checksum : null]));
+  return (
+    applied.size === migrationDirectories.length &&
+    migrationDirectories.every(({ path: name, migrationFile: { content } }) => {
+      return content.tag === "ok" && applied.get(name) === createHash("sha256").update(content.value).digest("hex");
+    })
+  );
 }
 
 export type MigrationState =
@@ -86,6 +104,7 @@ async function withEngine<T>(
   databaseUrl: string,
   work: (engine: SchemaEngine, lastSqlError: () => unknown) => Promise<T>,
 ): Promise<T> {
+  const { openSchemaEngine } = await import("#prisma/schema-engine.ts");
   const { engine, lastSqlError, close } = await openSchemaEngine(databaseUrl);
   try {
     return await work(engine, lastSqlError);
@@ -94,8 +113,6 @@ async function withEngine<T>(
     await close();
   }
 }
-
-type MigrationList = Awaited<ReturnType<typeof readMigrations>>;
 
 async function diagnoseWith(engine: SchemaEngine, migrationsList: MigrationList): Promise<MigrationState> {
   const found = await engine.diagnoseMigrationHistory({

@@ -1,5 +1,5 @@
 import type { EventEmitter } from "node:events";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { PrismaPg } from "@prisma/adapter-pg";
@@ -29,26 +29,6 @@ export async function openSchemaEngine(databaseUrl: string): Promise<OpenEngine>
     engine: await engineModule.SchemaEngine.new({ datamodels: undefined }, ignoreEngineLog, bound),
     lastSqlError: () => factory.lastError,
     close: () => factory.close(),
-  };
-}
-
-/** Reads a migrations folder (`NNN_name/migration.sql`) into the form that the engine takes. */
-export async function readMigrations(folder: string): Promise<engineModule.MigrationList> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  return {
-    baseDir: folder,
-    lockfile: { path: "migration_lock.toml", content: 'provider = "postgresql"\n' },
-    shadowDbInitScript: "",
-    migrationDirectories: await Promise.all(
-      names.sort().map(async (name) => ({
-        path: name,
-        migrationFile: {
-          path: "migration.sql",
-          content: { tag: "ok" as const, value: await readFile(path.join(folder, name, "migration.sql"), "utf8") },
-        },
-      })),
-    ),
   };
 }
 
