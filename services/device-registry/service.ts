@@ -31,9 +31,9 @@ export type EcuReplacement =
  * @see contracts/device-registry.md section 8
  */
 export async function recordDeviceSeen(tx: Tx, ctx: Ctx, uuid: string, at: Date): Promise<void> {
-  // The fleet's row first, as the director's own transactions do it: two of them then wait instead of deadlocking.
-  await recordContact(tx, ctx.namespaceId, uuid, at);
+  // The registry's row before the fleet's, as everybody who writes both: they then wait for each other instead of deadlocking.
   await devices.updateSeen(tx, ctx.namespaceId, { uuid, at });
+  await recordContact(tx, ctx.namespaceId, uuid, at);
 }
 
 /** {@link recordUpdateEvents} for one. */

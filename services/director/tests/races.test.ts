@@ -114,7 +114,7 @@ describe("two processes at once", () => {
     }
   });
 
-  it("lock the registry's row before the fleet's, as a contact does, so that neither waits for the other", async () => {
+  it("lock the registry's row before the fleet's, so that a rename never deadlocks with them", async () => {
     const device = await enrol(director);
     const { correlationId } = await assign(director, [device]);
     await device.fetch();
@@ -123,6 +123,7 @@ describe("two processes at once", () => {
     const mtuId = await makeMtu(director, { rpi4: { to: OTHER } });
     const again = { correlationId: correlation(1), mtuId, devices: [device.uuid] };
     for (const change of [
+      () => director.ask("GET", device.path("root.json")),
       () => director.ask("PUT", device.path("manifest"), { body: manifest }),
       () => director.ask("POST", "/api/v1/assignments", { body: again }),
       () => director.ask("PATCH", "/api/v1/assignments", { body: [device.uuid] }),
