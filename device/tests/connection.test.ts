@@ -64,7 +64,10 @@ describe("a call", () => {
     bench.server.answer("GET /x", 200);
     expect((await http().call(get())).status).toBe(200);
     redirect("GET /loop", 301, "/loop", 99);
+    bench.server.takeLines();
     await expect(http().call(get("/loop"))).rejects.toSatisfy(code("backend.unreachable"));
+    // Three tries of one request and ten redirects each.
+    expect(bench.server.takeLines()).toHaveLength(33);
     redirect("GET /plain", 301, "http://127.0.0.1:1/", 3);
     await expect(http().call(get("/plain"))).rejects.toSatisfy(code("backend.unreachable"));
   });
