@@ -4,6 +4,7 @@ import { type ApiToken, RoleName } from "#lib/contracts/console/accounts.ts";
 import { decodeCursor, encodeCursor, Instant, type ListQuery, type Page, Uuid } from "#lib/contracts/console/common.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
+import { escapeLike } from "#lib/db/like.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 
 const TOKEN = {
@@ -101,7 +102,7 @@ export async function listTokens(
   const matching: Prisma.ApiTokenWhereInput = {
     namespaceId,
     ...(ownerId === null ? {} : { userId: ownerId }),
-    ...(query.q === undefined ? {} : { name: { contains: query.q, mode: "insensitive" } }),
+    ...(query.q === undefined ? {} : { name: { contains: escapeLike(query.q), mode: "insensitive" } }),
   };
   const rows = await db.apiToken.findMany({
     where: { AND: [matching, query.cursor === undefined ? {} : after(query.cursor)] },

@@ -3,6 +3,7 @@ import { RoleName, type User } from "#lib/contracts/console/accounts.ts";
 import { decodeCursor, encodeCursor, type ListQuery, type Page } from "#lib/contracts/console/common.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
+import { escapeLike } from "#lib/db/like.ts";
 import { idleSince } from "./session-life.ts";
 
 /** Users belong to the install, not to an environment: there is no namespace here. */
@@ -75,8 +76,8 @@ export async function listUsers(db: DbOrTx, query: ListQuery, now: Date): Promis
       ? {}
       : {
           OR: [
-            { email: { contains: query.q, mode: "insensitive" } },
-            { name: { contains: query.q, mode: "insensitive" } },
+            { email: { contains: escapeLike(query.q), mode: "insensitive" } },
+            { name: { contains: escapeLike(query.q), mode: "insensitive" } },
           ],
         };
   const rows = await db.user.findMany({

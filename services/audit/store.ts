@@ -6,6 +6,8 @@ import type { Ctx } from "#lib/ctx.ts";
 import { type DbOrTx, lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
 import { Prisma } from "#lib/db/generated/client.ts";
+import { escapeLike } from "#lib/db/like.ts";
+import { storableText } from "#lib/domain/storable-text.ts";
 import { CHAIN_START, type ChainedEntry, entryHash } from "./chain.ts";
 import type { AuditFacts, AuditRecord } from "./service.ts";
 
@@ -67,12 +69,12 @@ export async function listEntries(db: DbOrTx, namespaceId: string, query: ListAu
     namespaceId,
     ...(query.action === undefined ? {} : { action: query.action }),
     ...(query.targetKind === undefined ? {} : { targetKind: query.targetKind }),
-    ...(query.targetId === undefined ? {} : { targetId: query.targetId }),
+    ...(query.targetId === undefined ? {} : { targetId: storableText(query.targetId) }),
     ...(query.q === undefined
       ? {}
       : {
           OR: (["actorName", "targetName", "targetId", "action"] as const).map((field) => ({
-            [field]: { contains: query.q, mode: "insensitive" },
+            [field]: { contains: escapeLike(query.q ?? ""), mode: "insensitive" },
           })),
         }),
   };

@@ -1,10 +1,10 @@
 import { decodeCursor } from "#lib/contracts/console/common.ts";
-import { storableText } from "#lib/domain/storable-text.ts";
+import { escapeLike } from "#lib/db/like.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 
 /** A search text as `contains` of Prisma wants it, which leaves LIKE's wildcards to the caller. */
 export function containing(q: string): { contains: string; mode: "insensitive" } {
-  return { contains: storableText(q.trim()).replace(/[\\%_]/g, "\\$&"), mode: "insensitive" };
+  return { contains: escapeLike(q.trim()), mode: "insensitive" };
 }
 
 /** The start of a fingerprint, however people write it; null when the text is no hexadecimal. */

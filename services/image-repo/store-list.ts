@@ -3,8 +3,9 @@ import { type ListImages, VerificationCheck, VerificationState } from "#lib/cont
 import type { RepoImage } from "#lib/contracts/ota/reposerver.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
+import { escapeLike } from "#lib/db/like.ts";
+import { storableText } from "#lib/domain/storable-text.ts";
 import { AppError } from "#lib/errors/app-error.ts";
-import { literal } from "./store.ts";
 
 /** A page by keyset: file names are unique, so they end every order. @throws AppError `request.invalid` (a cursor that is not ours) */
 export async function listPage(
@@ -62,9 +63,9 @@ export async function listPage(
 function filtersOf(query: ListImages & { exactly?: string }): Prisma.ImageTargetWhereInput[] {
   const filters: Prisma.ImageTargetWhereInput[] = [];
   if (query.exactly !== undefined) filters.push({ filename: query.exactly });
-  if (query.hardware !== undefined) filters.push({ hardwareIds: { has: query.hardware } });
+  if (query.hardware !== undefined) filters.push({ hardwareIds: { has: storableText(query.hardware) } });
   if (query.q !== undefined && query.q !== "") {
-    const matches = { contains: literal(query.q), mode: "insensitive" as const };
+    const matches = { contains: escapeLike(query.q), mode: "insensitive" as const };
     filters.push({ OR: [{ filename: matches }, { name: matches }, { version: matches }] });
   }
   return filters;

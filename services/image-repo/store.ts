@@ -1,6 +1,7 @@
 import type { RepoImage } from "#lib/contracts/ota/reposerver.ts";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
+import { escapeLike } from "#lib/db/like.ts";
 import type { RoleDocument, RoleName } from "./roles.ts";
 
 export type ImageRow = {
@@ -180,13 +181,8 @@ export async function dropVerification(tx: Tx, namespaceId: string, filename: st
   await tx.imageVerification.deleteMany({ where: { namespaceId, filename } });
 }
 
-/** `contains` takes % and _ as wildcards; here they are what people typed. */
-export function literal(text: string): string {
-  return text.replace(/[\\%_]/g, "\\$&");
-}
-
 export function filenameContains(text: string | undefined): { filename?: { contains: string } } {
-  return text === undefined ? {} : { filename: { contains: literal(text) } };
+  return text === undefined ? {} : { filename: { contains: escapeLike(text) } };
 }
 
 function toRow({ length, name, version, ...row }: SelectedImage): ImageRow {

@@ -12,6 +12,7 @@ import {
 } from "#lib/contracts/console/updates.ts";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
+import { escapeLike } from "#lib/db/like.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 
 const FIRST_DEVICES = 200;
@@ -89,7 +90,7 @@ export async function listUpdateDtos(
   const filter: Prisma.UpdateWhereInput = {
     namespaceId,
     ...(query.state === undefined ? {} : { state: query.state }),
-    ...(query.q === undefined ? {} : { name: { contains: query.q, mode: "insensitive" } }),
+    ...(query.q === undefined ? {} : { name: { contains: escapeLike(query.q), mode: "insensitive" } }),
   };
   const rows = await db.update.findMany({
     where: {

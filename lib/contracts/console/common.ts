@@ -53,6 +53,12 @@ export function pageOf<T extends z.ZodType>(item: T) {
 
 export const Empty = z.object({});
 
+/** PostgreSQL refuses NUL in a text, and no list gives one out. */
+const CursorPart = z
+  .string()
+  .max(1_000)
+  .refine((part) => !part.includes("\0"));
+
 /** Keyset cursors: the sort values of the last row, opaque to the caller. */
 export function encodeCursor(parts: readonly (string | null)[]): string {
   return Buffer.from(JSON.stringify(parts), "utf8").toString("base64url");
@@ -66,7 +72,7 @@ export function decodeCursor(cursor: string, length: number): (string | null)[] 
   } catch (cause) {
     throw foreignCursor(cause);
   }
-  const parsed = z.array(z.string().max(1_000).nullable()).length(length).safeParse(parts);
+  const parsed = z.array(CursorPart.nullable()).length(length).safeParse(parts);
   if (!parsed.success) throw foreignCursor(parsed.error);
   return parsed.data;
 }
