@@ -48,11 +48,6 @@ export function isUniqueViolation(error: unknown): boolean {
   return hasCode(error, "P2002");
 }
 
-/** A transaction lost a race and may be tried again. */
-export function isWriteConflict(error: unknown): boolean {
-  return hasCode(error, "P2034");
-}
-
 /** Prisma's codes for a server that does not answer, or answers too late to be of use. */
 const DOWN_CODES = ["P1001", "P1002", "P1008", "P1017", "P2024", "P2037"];
 
