@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<Device>[] = [
         <Link
           href={`/devices/${device.uuid}`}
           prefetch={false}
-          className="max-w-64 truncate py-1 hover:underline max-sm:max-w-40"
+          className="max-w-52 truncate py-1 hover:underline max-sm:max-w-36"
         >
           {device.name}
         </Link>

@@ -91,7 +91,7 @@ export function CertificatesPage() {
       <div className="mb-3.5 flex items-center gap-2 max-sm:flex-wrap">
         <SearchField
           label="Search certificates"
-          placeholder="Name, subject, or the beginning of a fingerprint"
+          placeholder="Name, subject, start of a fingerprint"
           value={params.q}
           onSearch={(q) => void setParams({ q, cursor: null }, { history: "replace" })}
         />

@@ -80,7 +80,7 @@ const COLUMNS: readonly Column<Refusal>[] = [
     cell: ({ code, fingerprint }) =>
       fingerprint === null || !DECIDABLE.has(code) ? null : (
         <Link href={`/trust/certificates/${fingerprint}`} prefetch={false} className="link">
-          Look and decide
+          Look at it
         </Link>
       ),
   },
@@ -121,7 +121,7 @@ export function RefusedPage() {
       <div className="mb-3.5 flex gap-2">
         <SearchField
           label="Search refusals"
-          placeholder="Subject, address, or the beginning of a fingerprint"
+          placeholder="Subject, address, start of a fingerprint"
           value={params.q}
           onSearch={(q) => void setParams({ q, cursor: null }, { history: "replace" })}
         />

@@ -1,5 +1,5 @@
 import { readProblem, unreachable } from "./problem.ts";
-import { waitForSignIn } from "./sign-in-again.ts";
+import { countSignIns, waitForSignIn } from "./sign-in-again.ts";
 
 export type QueryValue = string | number | boolean | readonly string[] | null | undefined;
 
@@ -24,9 +24,11 @@ export async function call<T>(
   path: string,
   options: Call = {},
 ): Promise<T> {
+  const signIns = countSignIns();
   let response = await send(method, path, options);
-  if (response.status === 401 && options.withoutSession !== true && (await waitForSignIn())) {
-    response = await send(method, path, options);
+  if (response.status === 401 && options.withoutSession !== true) {
+    const signedInMeanwhile = countSignIns() > signIns;
+    if (signedInMeanwhile || (await waitForSignIn())) response = await send(method, path, options);
   }
   if (!response.ok) throw await readProblem(response);
   if (response.status === 204) return undefined as T; // the endpoints of such replies are typed void

@@ -2,6 +2,8 @@ export type StreamState = "connecting" | "live" | "reconnecting" | "stale";
 
 type Follow = {
   signal: AbortSignal;
+  /** Another tab held the stream before: events may have passed between the two. */
+  resumes: boolean;
   onChange: (topic: string) => void;
   /** Something may have been missed: ask for everything again. */
   onGap: () => void;
@@ -16,7 +18,7 @@ const LONGEST_WAIT_MS = 30_000;
 /** Follows the console's events until the signal aborts. Reconnects with a growing wait; says when events may have been missed. */
 export async function followStream(follow: Follow): Promise<void> {
   let heardAt = Date.now();
-  let tries = 0;
+  let tries = follow.resumes ? 1 : 0;
   const { signal } = follow;
   while (!signal.aborted) {
     const outcome = await listen({

@@ -34,11 +34,15 @@ export function startLive(queryClient: QueryClient): Live {
   const channel = new BroadcastChannel(CHANNEL);
   const closing = new AbortController();
   let leading = false;
+  let caughtUp = false;
 
   const take = (message: Message) => {
     if (message.kind === "change") refresher.changed(AREAS_OF_TOPIC[message.topic] ?? [message.topic]);
     if (message.kind === "catch-up") refresher.everything();
     if (message.kind === "state") {
+      // What happened between the page's rendering and its first word from the stream would else stay unseen.
+      if (message.state === "live" && !caughtUp) refresher.everything();
+      caughtUp ||= message.state === "live";
       current = { state: message.state, heardAt: message.heardAt };
       for (const listener of listeners) listener();
     }
@@ -59,6 +63,7 @@ export function startLive(queryClient: QueryClient): Live {
     leading = true;
     return followStream({
       signal: closing.signal,
+      resumes: caughtUp,
       onChange: (topic) => tell({ kind: "change", topic }),
       onGap: () => tell({ kind: "catch-up" }),
       onState: (state, heardAt) => tell({ kind: "state", state, heardAt }),

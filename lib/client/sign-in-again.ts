@@ -5,6 +5,7 @@
 type Listener = () => void;
 
 let asked: { promise: Promise<boolean>; answer: (signedIn: boolean) => void } | null = null;
+let signIns = 0;
 const listeners = new Set<Listener>();
 
 /** Resolves true when somebody signed in again, false when they chose to leave. */
@@ -20,8 +21,14 @@ export function waitForSignIn(): Promise<boolean> {
 export function answerSignIn(signedIn: boolean): void {
   const question = asked;
   asked = null;
+  if (signedIn) signIns += 1;
   tell();
   question?.answer(signedIn);
+}
+
+/** How often somebody signed in again on this page: a call sent before the last time is simply repeated. */
+export function countSignIns(): number {
+  return signIns;
 }
 
 export function isSignInAsked(): boolean {
