@@ -113,7 +113,7 @@ type Step = { kind: "downloading" | "installing" | "rebooting"; correlationId: s
 function toStep(event: store.NewEvent): Step[] {
   const { correlationId, ecu } = event;
   if (correlationId === null || event.indexedType === null) return [];
-  const who = ecu === null ? "It" : `ECU ${ecu}`;
+  const who = ecu === null ? "It" : `ECU ${shortSerial(ecu)}`;
   const step = (kind: Step["kind"], text: string) => [{ kind, correlationId, text: `${who} ${text}` }];
   switch (event.indexedType) {
     case "EcuDownloadStarted":
@@ -137,6 +137,11 @@ function toStep(event: store.NewEvent): Step[] {
     default:
       return [];
   }
+}
+
+/** Serials are often whole digests; the sentence needs only to tell one ECU of a device from another. */
+function shortSerial(serial: string): string {
+  return serial.length > 20 ? `${serial.slice(0, 8)}…` : serial;
 }
 
 /** Without recursion: the value may be as deep as its bytes allow. */

@@ -6,6 +6,7 @@ export type Reply = { status: number; body: unknown; headers: Headers };
 export type Api = {
   get(path: string): Promise<Reply>;
   post(path: string, body: unknown): Promise<Reply>;
+  patch(path: string, body: unknown): Promise<Reply>;
   upload(fields: Record<string, string>, file: Uint8Array<ArrayBuffer>): Promise<Reply>;
 };
 
@@ -17,10 +18,12 @@ export function createApi(baseUrl: string, token: string): Api {
     const isJson = /json/.test(response.headers.get("content-type") ?? "");
     return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
   }
+  const sendJson = (method: string, path: string, body: unknown) =>
+    call(path, { method, body: JSON.stringify(body), headers: { "content-type": "application/json" } });
   return {
     get: (path) => call(path, { method: "GET" }),
-    post: (path, body) =>
-      call(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    post: (path, body) => sendJson("POST", path, body),
+    patch: (path, body) => sendJson("PATCH", path, body),
     upload(fields, file) {
       const form = new FormData();
       for (const [name, value] of Object.entries(fields)) form.set(name, value);

@@ -38,7 +38,11 @@ export async function startSystem(settings: Record<string, string> = {}): Promis
   const fresh = await freshSettings();
   const env: Record<string, string> = { ...fresh.env, ...settings };
   const said: string[] = [];
-  let running: { pid: number; exit: Promise<unknown> } | null = null;
+  let running: { pid: number; exit: Promise<unknown>; hasEnded(): boolean } | null = null;
+  // A test run that is interrupted takes its install with it.
+  process.once("exit", () => {
+    if (running !== null && !running.hasEnded()) process.kill(running.pid, "SIGTERM");
+  });
 
   async function start(): Promise<void> {
     const from = said.length;
@@ -52,7 +56,7 @@ export async function startSystem(settings: Record<string, string> = {}): Promis
     const exit = once(child, "close").then(() => {
       ended = true;
     });
-    running = { pid: child.pid ?? 0, exit };
+    running = { pid: child.pid ?? 0, exit, hasEnded: () => ended };
     const deadline = Date.now() + READY_WITHIN_MS;
     while (!said.slice(from).join("").includes("Gatehouse is ready")) {
       if (ended || Date.now() > deadline)
@@ -63,7 +67,7 @@ export async function startSystem(settings: Record<string, string> = {}): Promis
 
   async function end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     if (running === null) return;
-    process.kill(running.pid, signal);
+    if (!running.hasEnded()) process.kill(running.pid, signal);
     await running.exit;
     running = null;
   }

@@ -23,8 +23,8 @@ beforeAll(async () => {
   api = createApi(system.consoleUrl, system.cli("token", "create", "--role", "admin", "--name", "chaos").trim());
   startFleet();
   await eventually(async () => (await statuses()).filter((status) => status === "up_to_date").length === DEVICES, {
-    withinSeconds: 60,
-    what: () => `${DEVICES} devices to report`,
+    withinSeconds: 120,
+    what: () => `${DEVICES} devices to report; the install said:\n${system.output().slice(-4_000)}`,
   });
   const page = await api.get("/api/v1/devices");
   uuids = Array.from({ length: DEVICES }, (_, index) => String(at(page.body, `data.${index}.uuid`)));

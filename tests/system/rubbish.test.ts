@@ -185,7 +185,10 @@ describe("rubbish in JSON", () => {
     ];
     for (const request of requests) {
       const head = `${request} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${bytes.length}\r\nConnection: close\r\n\r\n`;
-      expectRefusal(await send("device", Buffer.concat([Buffer.from(head), bytes])));
+      const reply = await send("device", Buffer.concat([Buffer.from(head), bytes]));
+      // A list of events is taken and what is bad in it is put aside: else one bad event would block all that follow it for ever.
+      if (request === "POST /events" && body.startsWith("[") && statusOf(reply) === 204) expectNoInternals(reply);
+      else expectRefusal(reply);
     }
     await expectAlive();
   });
