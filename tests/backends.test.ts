@@ -206,7 +206,7 @@ describe("the director's client", () => {
   });
 
   it("cancels nothing where nothing is, and reads an empty queue", async () => {
-    expect(await ctx.backends.director.cancel(ctx, [uuid])).toEqual([]);
+    expect(await ctx.backends.director.cancel(ctx, { devices: [uuid], correlationId: correlationId() })).toEqual([]);
     expect(await ctx.backends.director.listAssignments(ctx, uuid)).toEqual([]);
     const manifest = ctx.backends.director.getManifest(ctx, { deviceUuid: uuid, sha256: "0".repeat(64) });
     await expect(manifest).rejects.toMatchObject({ code: "device.not_found" });

@@ -19,8 +19,13 @@ export type DirectorBackend = {
     call: BackendCall,
     assignment: { correlationId: string; devices: readonly string[]; mtuId: string },
   ): Promise<AssignmentAnswer>;
-  /** Takes assignments back, fetched ones too. @returns the devices that held one, each once */
-  cancel(call: BackendCall, deviceUuids: readonly string[]): Promise<string[]>;
+  /**
+   * Takes assignments of this correlation id back, fetched ones too. The contract knows no such choice: an external director takes back
+   * all that these devices hold.
+   *
+   * @returns the devices that held one, each once
+   */
+  cancel(call: BackendCall, of: { devices: readonly string[]; correlationId: string }): Promise<string[]>;
   listAssignments(call: BackendCall, deviceUuid: string): Promise<QueueItem[]>;
   /** The manifest's bytes as the device sent them. @throws AppError `device.not_found` when there is no such manifest */
   getManifest(call: BackendCall, of: { deviceUuid: string; sha256: string }): Promise<Buffer>;
@@ -96,13 +101,13 @@ export function createDirectorBackend(client: BackendClient): DirectorBackend {
       const { affected, notAffected } = answer?.data ?? parseReply(client, reply, Answer);
       return { affected: [...new Set(affected)], notAffected };
     },
-    async cancel(call, deviceUuids) {
-      if (deviceUuids.length === 0) return [];
-      const headers = { "x-trx-force": "true" };
+    async cancel(call, { devices, correlationId }) {
+      if (devices.length === 0) return [];
+      const headers = { "x-trx-force": "true", "x-gatehouse-correlation-id": correlationId };
       const reply = await client.send(call, {
         method: "PATCH",
         path: "/api/v1/assignments",
-        json: deviceUuids,
+        json: devices,
         headers,
       });
       return [...new Set(parseReply(client, reply, z.array(z.string())))];

@@ -5,6 +5,7 @@ import type { Ctx } from "#lib/ctx.ts";
 import { isUniqueViolation, lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { removeDevice, upsertDevice } from "#services/fleet/service.ts";
+import { recordDeviceDeleted } from "#services/rollouts/service.ts";
 import * as store from "./store-devices.ts";
 
 /** What other services forget with a deleted device, in the same transaction. It runs first: their own transactions lock so too. */
@@ -66,6 +67,7 @@ export async function deleteDevice(ctx: Ctx, uuid: string, onDelete: OnDelete): 
     // The registry's row before the fleet's, in the order of every other writer of both.
     if (!(await store.deleteDevice(tx, of))) throw missingDevice();
     await removeDevice(tx, ctx.namespaceId, uuid);
+    await recordDeviceDeleted(tx, ctx.namespaceId, { deviceUuid: uuid, at: of.at });
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Ctx } from "#lib/ctx.ts";
 import type { Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
-import { announce, indexDevices } from "./announce.ts";
+import { announce, type DirectorEvent, indexDevices } from "./announce.ts";
 import { DEVICES_PER_TRANSACTION } from "./assignments.ts";
 import {
   type AssignmentRow,
@@ -23,6 +23,7 @@ import { isKnownImage } from "./targets.ts";
  *
  * @param options.force also what the device has fetched already; without it such assignments stay
  * @param options.allOrNothing refuse as a whole instead of skipping
+ * @param options.correlationId only what was assigned under this id; a device may have assignments of several updates, one an ECU
  * @returns the device of each assignment that was cancelled, so that a device may be there more than once
  * @throws AppError `ota.assignment_in_flight_devices` with `allOrNothing`
  * @see contracts/director.md section 3.2; contracts/aktualizr-client.md section 5, "an empty target list does not cancel"
@@ -30,7 +31,7 @@ import { isKnownImage } from "./targets.ts";
 export async function cancelAssignments(
   ctx: Ctx,
   deviceUuids: readonly string[],
-  options: { force: boolean; allOrNothing?: boolean },
+  options: CancelOptions,
 ): Promise<string[]> {
   const devices = [...new Set(deviceUuids)];
   const cancelled: string[] = [];
@@ -40,24 +41,32 @@ export async function cancelAssignments(
   return cancelled;
 }
 
-async function cancelChunk(
-  ctx: Ctx,
-  devices: readonly string[],
-  options: { force: boolean; allOrNothing?: boolean },
-): Promise<string[]> {
+type CancelOptions = { force: boolean; allOrNothing?: boolean; correlationId?: string | undefined };
+
+async function cancelChunk(ctx: Ctx, devices: readonly string[], options: CancelOptions): Promise<string[]> {
+  const { correlationId } = options;
   return ctx.db.$transaction(async (tx) => {
     await lockDevices(tx, ctx.namespaceId, devices);
     const open = await listAssignments(tx, ctx.namespaceId, devices);
-    const cancelled = open.filter(({ inFlight }) => options.force || !inFlight);
-    if (options.allOrNothing === true && cancelled.length < open.length) {
+    const meant = correlationId === undefined ? open : open.filter((row) => row.correlationId === correlationId);
+    const cancelled = meant.filter(({ inFlight }) => options.force || !inFlight);
+    if (options.allOrNothing === true && cancelled.length < meant.length) {
       throw new AppError("ota.assignment_in_flight_devices", "The device has fetched its update already.");
     }
-    if (cancelled.length > 0) await cancel(tx, ctx, cancelled);
+    if (cancelled.length > 0) await cancel(tx, ctx, { cancelled, open });
     return cancelled.map(({ deviceUuid }) => deviceUuid);
   });
 }
 
-async function cancel(tx: Tx, ctx: Ctx, cancelled: readonly AssignmentRow[]): Promise<void> {
+async function cancel(
+  tx: Tx,
+  ctx: Ctx,
+  { cancelled, open }: { cancelled: readonly AssignmentRow[]; open: readonly AssignmentRow[] },
+): Promise<void> {
+  const ended = new Set(cancelled);
+  const devices = new Set(cancelled.map(({ deviceUuid }) => deviceUuid));
+  const remaining = open.filter((row) => !ended.has(row) && devices.has(row.deviceUuid));
+  const busy = new Set(remaining.map(({ deviceUuid }) => deviceUuid));
   const byDevice = [...Map.groupBy(cancelled, ({ deviceUuid }) => deviceUuid)];
   const uuids = byDevice.map(([uuid]) => uuid);
   await closeAssignments(
@@ -68,7 +77,8 @@ async function cancel(tx: Tx, ctx: Ctx, cancelled: readonly AssignmentRow[]): Pr
   const ecus = Map.groupBy(await listEcus(tx, ctx.namespaceId, uuids), ({ deviceUuid }) => deviceUuid);
   const withdrawn = byDevice.map(([uuid, rows]) => {
     const fetched = rows.find(({ inFlight }) => inFlight);
-    const replaceable = (ecus.get(uuid) ?? []).some(({ installed }) => isKnownImage(installed));
+    // Whatever else the device is to do takes the list's place as well.
+    const replaceable = busy.has(uuid) || (ecus.get(uuid) ?? []).some(({ installed }) => isKnownImage(installed));
     return { uuid, rows, fetched, mayStillInstall: fetched !== undefined && !replaceable };
   });
   await flagChanged(
@@ -78,17 +88,20 @@ async function cancel(tx: Tx, ctx: Ctx, cancelled: readonly AssignmentRow[]): Pr
       ...(fetched === undefined ? {} : { withdrawnCorrelationId: fetched.correlationId, mayStillInstall }),
     })),
   );
-  await announce(
-    tx,
-    ctx,
-    withdrawn.flatMap(({ uuid, rows, mayStillInstall }) =>
-      [...Map.groupBy(rows, ({ correlationId }) => correlationId)].map(([correlationId, own]) => ({
-        kind: "canceled" as const,
-        deviceUuid: uuid,
-        correlationId,
-        mayStillInstall: mayStillInstall && own.some(({ inFlight }) => inFlight),
-      })),
-    ),
+  const gone = withdrawn.flatMap(({ uuid, rows, mayStillInstall }) =>
+    [...Map.groupBy(rows, ({ correlationId }) => correlationId)].map(([correlationId, own]) => ({
+      kind: "canceled" as const,
+      deviceUuid: uuid,
+      correlationId,
+      mayStillInstall: mayStillInstall && own.some(({ inFlight }) => inFlight),
+    })),
   );
+  await announce(tx, ctx, [...gone, ...remaining.flatMap(stillOpen)]);
   await indexDevices(tx, ctx, uuids);
+}
+
+/** Said again after a cancellation, so that registry and fleet show what the device has left to do. */
+function stillOpen({ deviceUuid, correlationId, filename, inFlight }: AssignmentRow): DirectorEvent[] {
+  const assigned = { kind: "assigned" as const, deviceUuid, correlationId, filenames: [filename] };
+  return inFlight ? [assigned, { kind: "in_flight", deviceUuid, correlationId }] : [assigned];
 }

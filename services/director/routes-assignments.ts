@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { OtaUuid } from "#lib/contracts/ota/common.ts";
+import { CorrelationId, OtaUuid } from "#lib/contracts/ota/common.ts";
 import {
   type AssignmentOutcome,
   CancelAssignments,
@@ -55,9 +55,11 @@ export async function registerAssignmentRoutes(app: FastifyInstance): Promise<vo
     const uuid = uuidParam(req, "deviceId");
     return (await listQueues(req.ctx, [uuid])).get(uuid) ?? [];
   });
-  app.patch("/assignments", async (req) =>
-    cancelAssignments(req.ctx, parseEntity(CancelAssignments, req.body), { force: isForced(req) }),
-  );
+  app.patch("/assignments", async (req) => {
+    const correlationId = parseEntity(CorrelationId.optional(), req.headers["x-gatehouse-correlation-id"]);
+    const devices = parseEntity(CancelAssignments, req.body);
+    return cancelAssignments(req.ctx, devices, { force: isForced(req), correlationId });
+  });
   app.delete("/assignments/:deviceId", async (req) =>
     cancelAssignments(req.ctx, [uuidParam(req, "deviceId")], { force: isForced(req) }),
   );

@@ -19,8 +19,25 @@ export async function takeLease(db: DbOrTx, id: string, lease: { now: Date; unti
   return count === 1;
 }
 
-export async function releaseLease(db: DbOrTx, id: string, trouble: string | null): Promise<void> {
-  await db.update.updateMany({ where: { id }, data: { leaseUntil: null, trouble } });
+/** @returns false when it ran out and another process has the update now: then this one must stop */
+export async function renewLease(db: DbOrTx, id: string, lease: { held: Date; until: Date }): Promise<boolean> {
+  const { count } = await db.update.updateMany({
+    where: { id, leaseUntil: lease.held },
+    data: { leaseUntil: lease.until },
+  });
+  return count === 1;
+}
+
+/** Leaves the lease of another process alone. */
+export async function releaseLease(
+  db: DbOrTx,
+  id: string,
+  release: { held: Date; trouble: string | null },
+): Promise<void> {
+  await db.update.updateMany({
+    where: { id, leaseUntil: release.held },
+    data: { leaseUntil: null, trouble: release.trouble },
+  });
 }
 
 /** Updates that a process must carry on: launching or cancelling, nobody's lease. */

@@ -7,7 +7,7 @@ import type { BackendCtx } from "#lib/backends/backends.ts";
 import { UpdateTargets } from "#lib/contracts/console/updates.ts";
 import type { Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
-import { isAppError } from "#lib/errors/app-error.ts";
+import { type AppError, isAppError } from "#lib/errors/app-error.ts";
 import { recordRequestedIn, settle } from "#services/audit/service.ts";
 import * as drives from "./drive-store.ts";
 import { resolvePlan } from "./plan.ts";
@@ -23,41 +23,78 @@ const LEASE_MS = 60_000;
  * @param maxBatches how many batches of 500 devices this call may do; the rest is the worker's
  */
 export async function driveUpdate(ctx: BackendCtx, id: string, maxBatches: number): Promise<void> {
-  const now = ctx.clock();
-  const until = new Date(now.getTime() + LEASE_MS);
-  if (!(await drives.takeLease(ctx.db, id, { now, until }))) return;
+  const lease = await takeLease(ctx, id);
+  if (lease === null) return;
   let trouble: string | null = null;
   try {
     const row = await getUpdateRow(ctx.db, ctx.namespaceId, id);
-    if (row.state === "launching") await launch(ctx, row, maxBatches);
-    if (row.state === "cancelling") await cancel(ctx, row);
+    if (row.state === "launching") await launch(ctx, row, { lease, maxBatches });
+    if (row.state === "cancelling") await cancel(ctx, row, lease);
   } catch (error) {
     if (!isAppError(error) || !error.code.startsWith("backend.")) throw error;
     trouble = error.message;
     ctx.log.warn({ err: error, updateId: id }, "an update waits for its back end");
   } finally {
-    await drives.releaseLease(ctx.db, id, trouble);
+    await lease.release(trouble);
   }
 }
 
-async function launch(ctx: BackendCtx, row: UpdateRow, maxBatches: number): Promise<void> {
+type Lease = {
+  /** Before each batch, since one may take long. @returns false when another process has taken over */
+  renew(): Promise<boolean>;
+  release(trouble: string | null): Promise<void>;
+};
+
+async function takeLease(ctx: BackendCtx, id: string): Promise<Lease | null> {
+  const next = () => new Date(ctx.clock().getTime() + LEASE_MS);
+  let held = next();
+  if (!(await drives.takeLease(ctx.db, id, { now: ctx.clock(), until: held }))) return null;
+  return {
+    async renew() {
+      const until = next();
+      if (!(await drives.renewLease(ctx.db, id, { held, until }))) return false;
+      held = until;
+      return true;
+    },
+    release: (trouble) => drives.releaseLease(ctx.db, id, { held, trouble }),
+  };
+}
+
+async function launch(
+  ctx: BackendCtx,
+  row: UpdateRow,
+  { lease, maxBatches }: { lease: Lease; maxBatches: number },
+): Promise<void> {
   try {
     const mtuId = row.mtuId ?? (await createMtu(ctx, row));
     for (let batch = 0; batch < maxBatches; batch += 1) {
-      if ((await getUpdateRow(ctx.db, ctx.namespaceId, row.id)).state !== "launching") return;
+      if (!(await lease.renew()) || (await stateOf(ctx, row)) !== "launching") return;
       const devices = await drives.nextUnconfirmed(ctx.db, row.id, BATCH);
       if (devices.length === 0) {
         await launched(ctx, row);
         return;
       }
-      await assignBatch(ctx, row, { mtuId, devices });
+      await assignBatch(ctx, row, { mtuId, devices, lease });
     }
     if ((await drives.nextUnconfirmed(ctx.db, row.id, 1)).length === 0) await launched(ctx, row);
   } catch (error) {
-    if (!isAppError(error, "backend.refused") && !isAppError(error, "update.invalid")) throw error;
+    if (!isAppError(error, "update.invalid") && !isVerdict(error)) throw error;
     await launchRefused(ctx, row, error.message);
   }
 }
+
+async function stateOf(ctx: BackendCtx, row: UpdateRow): Promise<string> {
+  return (await getUpdateRow(ctx.db, ctx.namespaceId, row.id)).state;
+}
+
+/** The director has looked at the update and said no. Trouble of its own, or with who we are, may pass: that is tried again. */
+function isVerdict(error: unknown): error is AppError {
+  if (!isAppError(error, "backend.refused")) return false;
+  const status = Number(error.context.status);
+  return status >= 400 && status < 500 && !PASSING.has(status);
+}
+
+const PASSING: ReadonlySet<number> = new Set([401, 403, 408, 425, 429]);
 
 async function createMtu(ctx: BackendCtx, row: UpdateRow): Promise<string> {
   const plan = await resolvePlan(ctx, UpdateTargets.parse(row.targets));
@@ -69,7 +106,7 @@ async function createMtu(ctx: BackendCtx, row: UpdateRow): Promise<string> {
 async function assignBatch(
   ctx: BackendCtx,
   row: UpdateRow,
-  batch: { mtuId: string; devices: string[] },
+  batch: { mtuId: string; devices: string[]; lease: Lease },
 ): Promise<void> {
   const answer = await ctx.backends.director.assign(ctx, {
     correlationId: row.correlationId,
@@ -77,6 +114,11 @@ async function assignBatch(
     mtuId: batch.mtuId,
   });
   const affected = new Set(answer.affected);
+  if (!(await batch.lease.renew()) && (await stateOf(ctx, row)) !== "launching") {
+    // The call took longer than the lease, and another process cancels meanwhile: what came after that is taken back.
+    await ctx.backends.director.cancel(ctx, { devices: [...affected], correlationId: row.correlationId });
+    return;
+  }
   const left = batch.devices
     .filter((uuid) => !affected.has(uuid))
     .map((deviceUuid) => {
@@ -132,14 +174,15 @@ async function settleLaunch(
   });
 }
 
-async function cancel(ctx: BackendCtx, row: UpdateRow): Promise<void> {
+async function cancel(ctx: BackendCtx, row: UpdateRow, lease: Lease): Promise<void> {
   let after: string | null = null;
   for (;;) {
+    if (!(await lease.renew())) return;
     const open = await drives.nextUnfinished(ctx.db, row.id, { after, take: BATCH });
     if (open.length === 0) break;
     const devices = open.map((device) => device.deviceUuid);
     after = devices.at(-1) ?? null;
-    const dropped = await ctx.backends.director.cancel(ctx, devices);
+    const dropped = await ctx.backends.director.cancel(ctx, { devices, correlationId: row.correlationId });
     // A device whose assignment the director never confirmed holds none now: it was either dropped just now or never made.
     const unconfirmed = open.filter((device) => !device.confirmed).map((device) => device.deviceUuid);
     await ctx.db.$transaction(async (tx) => {
@@ -188,7 +231,10 @@ function storedActor(value: unknown): Actor {
 /** The worker's turn: carries on what a crash or a dead back end left, and closes updates whose last devices finished. */
 export async function driveAll(ctx: BackendCtx): Promise<void> {
   for (const { id, namespaceId } of await drives.findUndriven(ctx.db, ctx.clock(), 20)) {
-    await driveUpdate({ ...ctx, namespaceId, requestId: randomUUID() }, id, 20);
+    // One that can't be driven must not hold up the others.
+    await driveUpdate({ ...ctx, namespaceId, requestId: randomUUID() }, id, 20).catch((err: unknown) =>
+      ctx.log.error({ err, updateId: id }, "an update can't be carried on"),
+    );
   }
   for (const { id, namespaceId } of await drives.finishComplete(ctx.db, ctx.clock())) {
     await publishEvent(ctx.db, namespaceId, { topic: "update", subjectId: id });

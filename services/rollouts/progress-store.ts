@@ -1,4 +1,4 @@
-import { UpdateDeviceState } from "#lib/contracts/console/updates.ts";
+import { FINAL_UPDATE_DEVICE_STATES, UpdateDeviceState } from "#lib/contracts/console/updates.ts";
 import type { Tx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
 
@@ -41,6 +41,20 @@ export async function moveDevice(
     },
     select: { updateId: true },
   });
+}
+
+/** Ends the device's part in whatever it had not finished. @returns those updates */
+export async function closeDevice(
+  tx: Tx,
+  of: { namespaceId: string; deviceUuid: string },
+  end: { reasonCode: string; reason: string; at: Date },
+): Promise<string[]> {
+  const rows = await tx.updateDevice.updateManyAndReturn({
+    where: { ...of, state: { notIn: [...FINAL_UPDATE_DEVICE_STATES] } },
+    data: { state: "cancelled", reasonCode: end.reasonCode, reason: end.reason, stateAt: end.at, confirmed: true },
+    select: { updateId: true },
+  });
+  return rows.map(({ updateId }) => updateId);
 }
 
 /** {@link lockTracked} for many devices, locked in one order so that two callers wait instead of deadlocking. */

@@ -21,7 +21,7 @@ import { recordRequestedIn } from "#services/audit/service.ts";
 import * as fleet from "#services/fleet/service.ts";
 import { driveAll, driveUpdate, requestCancel } from "./drive.ts";
 import { resolvePlan } from "./plan.ts";
-import { lockTracked, lockTrackedMany, moveDevice, moveDevices } from "./progress-store.ts";
+import { closeDevice, lockTracked, lockTrackedMany, moveDevice, moveDevices } from "./progress-store.ts";
 import * as store from "./store.ts";
 
 /** The signed manifest behind "updated". */
@@ -189,6 +189,19 @@ export async function recordProgressEverywhereMany(
   });
   await moveDevices(tx, moves);
   for (const updateId of new Set(moves.map((move) => move.updateId))) {
+    await publishEvent(tx, namespaceId, { topic: "update", subjectId: updateId });
+  }
+}
+
+/** A deleted device reports nothing any more: without this, its updates would wait for it for ever. */
+export async function recordDeviceDeleted(
+  tx: Tx,
+  namespaceId: string,
+  deleted: { deviceUuid: string; at: Date },
+): Promise<void> {
+  const { deviceUuid, at } = deleted;
+  const end = { reasonCode: "device_deleted", reason: "The device was deleted.", at };
+  for (const updateId of await closeDevice(tx, { namespaceId, deviceUuid }, end)) {
     await publishEvent(tx, namespaceId, { topic: "update", subjectId: updateId });
   }
 }

@@ -1,18 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import { connect } from "node:net";
-import { Readable } from "node:stream";
-import type { FastifyInstance } from "fastify";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Actor, SYSTEM } from "#lib/authz/actor.ts";
-import { type BackendCtx, createBackends } from "#lib/backends/backends.ts";
-import { loadConfig } from "#lib/config/load.ts";
-import type { CreateUpdate, Update } from "#lib/contracts/console/updates.ts";
+import { describe, expect, it } from "vitest";
+import { SYSTEM } from "#lib/authz/actor.ts";
 import { listAudit } from "#services/audit/service.ts";
-import { direct, enrol, reportOf, type TestDevice, type TestDirector } from "#services/director/tests/harness.ts";
-import { ensureRepo } from "#services/keyserver/service.ts";
-import { createServices } from "#services/main.ts";
+import { enrol, reportOf } from "#services/director/tests/harness.ts";
 import {
   cancelUpdate,
   createUpdate,
@@ -22,145 +12,23 @@ import {
   previewUpdate,
   resumeUpdates,
 } from "#services/rollouts/service.ts";
-import { createTestClock, createTestCtx } from "#tests/harness/ctx.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import {
+  ctx,
+  deviceIn,
+  director,
+  expectSum,
+  install,
+  installed,
+  OPERATOR,
+  order,
+  SUPPORT,
+  setUpStand,
+  upload,
+  V1,
+  V2,
+} from "./harness.ts";
 
-const TOKEN = "s".repeat(43);
-const OPERATOR: Actor = {
-  kind: "user",
-  id: randomUUID(),
-  name: "Olga",
-  role: "operator",
-  sessionId: randomUUID(),
-  address: null,
-};
-const SUPPORT: Actor = { ...OPERATOR, role: "support" };
-
-/** Two images of the same bytes everywhere, uploaded once. */
-const V1 = "app_1.0";
-const V2 = "app_2.0";
-
-let database: TestDatabase;
-let services: FastifyInstance;
-let gate: Gate;
-let ctx: BackendCtx;
-let director: TestDirector;
-const clock = createTestClock();
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  const own = createTestCtx(database.url, { clock });
-  await ensureRepo(own, "image");
-  await ensureRepo(own, "director");
-  services = createServices(own, TOKEN);
-  await services.listen({ host: "127.0.0.1", port: 0 });
-  gate = await openGate(portOf(services.server));
-  const { config } = loadConfig("supervisor", { DATA_DIR: own.config.DATA_DIR, SERVICES_PORT: String(gate.port) });
-  ctx = { ...own, config, backends: createBackends(config, { SERVICES_TOKEN: TOKEN }) };
-  director = direct(own, clock);
-  for (const version of ["1.0", "2.0"]) await upload("app", version, ["rpi4"]);
-});
-
-afterAll(async () => {
-  ctx.backends.close();
-  await gate.close();
-  await director.app.close();
-  await services.close();
-  await ctx.db.$disconnect();
-  await database.drop();
-});
-
-type Gate = { port: number; shut(): void; open(): void; close(): Promise<void> };
-
-/** Stands between the console and its back ends, so that they can be taken away and given back. */
-async function openGate(upstream: number): Promise<Gate> {
-  let shut = false;
-  const server = createServer();
-  server.removeAllListeners("connection");
-  server.on("connection", (socket) => {
-    if (shut) {
-      socket.destroy();
-      return;
-    }
-    const onward = connect(upstream, "127.0.0.1");
-    socket.pipe(onward).pipe(socket);
-    for (const end of [socket, onward]) end.on("error", () => undefined);
-    const stop = () => {
-      socket.destroy();
-      onward.destroy();
-    };
-    socket.on("close", stop);
-    live.add(stop);
-  });
-  const live = new Set<() => void>();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    port: portOf(server),
-    shut() {
-      shut = true;
-      for (const stop of live) stop();
-    },
-    open() {
-      shut = false;
-    },
-    async close() {
-      for (const stop of live) stop();
-      server.close();
-      await once(server, "close");
-    },
-  };
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the server does not listen");
-  return address.port;
-}
-
-async function upload(name: string, version: string, hardwareIds: string[]): Promise<void> {
-  await ctx.backends.reposerver.uploadImage(ctx, {
-    filename: `${name}_${version}`,
-    name,
-    version,
-    hardwareIds,
-    body: Readable.from([Buffer.from(`${name} ${version}`)]),
-  });
-}
-
-function order(devices: readonly { uuid: string }[], change: Partial<CreateUpdate> = {}): CreateUpdate {
-  return {
-    name: "to 2.0",
-    targets: { rpi4: { to: V2 } },
-    devices: devices.map(({ uuid }) => uuid),
-    dryRun: false,
-    ...change,
-  };
-}
-
-async function installed(filename: string) {
-  const image = await ctx.backends.reposerver.getImage(ctx, filename);
-  return { filepath: image.filename, sha256: image.sha256, length: image.length };
-}
-
-function deviceIn(update: Update, uuid: string) {
-  const device = update.devices.find((one) => one.uuid === uuid);
-  if (device === undefined) throw new Error("the update does not list the device");
-  return device;
-}
-
-function expectSum(update: Update): void {
-  const { total, ...states } = update.counts;
-  expect(Object.values(states).reduce((sum, count) => sum + count, 0)).toBe(total);
-}
-
-async function install(device: TestDevice, update: Update, success = true): Promise<void> {
-  await device.fetch();
-  if (success) device.primary.installed = await installed(V2);
-  const items = { [device.primary.serial]: success };
-  const result = success ? { success, code: "OK", items } : { success, code: "rpi4:INSTALL_FAILED", items };
-  expect((await device.report(reportOf(update.correlationId, result))).status).toBe(200);
-}
+setUpStand();
 
 describe("createUpdate", () => {
   it("goes from launch to proof by the device's signed manifest", async () => {
@@ -248,61 +116,26 @@ describe("createUpdate", () => {
   });
 });
 
-describe("a director that is away", () => {
-  it("leaves the update launching, says why, and is caught up with by the worker", async () => {
-    const device = await enrol(director, { image: await installed(V1) });
-    const wish = order([device]);
-    await previewUpdate(ctx, OPERATOR, wish);
-    // Dies between the image look-up and the assignment: the update is stored, the director never heard of it.
-    const dying = {
-      ...ctx,
-      backends: {
-        ...ctx.backends,
-        director: {
-          ...ctx.backends.director,
-          createMtu: async (...args: Parameters<typeof ctx.backends.director.createMtu>) => {
-            gate.shut();
-            return ctx.backends.director.createMtu(...args);
-          },
-        },
-      },
-    };
-    const update = await createUpdate(dying, OPERATOR, wish);
-    expect(update).toMatchObject({ state: "launching", counts: { assigned: 1 } });
-    gate.open();
-    await resumeUpdates(ctx);
-    expect((await getUpdate(ctx, OPERATOR, update.id)).state).toBe("running");
-    await device.fetch();
-    expect(device.wants()).toBe(V2);
-  });
-
-  it("is not asked twice for a batch whose reply was lost", async () => {
-    const device = await enrol(director, { image: await installed(V1) });
-    const lossy = {
-      ...ctx,
-      backends: {
-        ...ctx.backends,
-        director: {
-          ...ctx.backends.director,
-          assign: async (...args: Parameters<typeof ctx.backends.director.assign>) => {
-            await ctx.backends.director.assign(...args);
-            gate.shut();
-            return ctx.backends.director.assign(...args);
-          },
-        },
-      },
-    };
-    const update = await createUpdate(lossy, OPERATOR, order([device]));
-    expect(update.state).toBe("launching");
-    gate.open();
-    await resumeUpdates(ctx);
-    const resumed = await getUpdate(ctx, OPERATOR, update.id);
-    expect(resumed.state).toBe("running");
-    expect(deviceIn(resumed, device.uuid).state).toBe("assigned");
-  });
-});
-
 describe("cancelUpdate", () => {
+  it("takes back its own assignments and no other update's of the same device", async () => {
+    await upload("sensor", "2.0", ["mcu"]);
+    const device = await enrol(director, { hardwareIds: ["rpi4", "mcu"], image: await installed(V1) });
+    const mine = await createUpdate(ctx, OPERATOR, order([device]));
+    const others = await createUpdate(ctx, OPERATOR, order([device], { targets: { mcu: { to: "sensor_2.0" } } }));
+    expect(others.counts).toMatchObject({ assigned: 1 });
+    await device.fetch();
+    await cancelUpdate(ctx, OPERATOR, mine.id);
+    expect(deviceIn(await getUpdate(ctx, OPERATOR, mine.id), device.uuid)).toMatchObject({
+      state: "cancelled",
+      reasonCode: null,
+    });
+    expect(deviceIn(await getUpdate(ctx, OPERATOR, others.id), device.uuid).state).toBe("assigned");
+    const { targets } = await device.fetch();
+    expect([...targets.keys()]).toEqual(["sensor_2.0"]);
+    const shown = await ctx.db.fleetDevice.findFirstOrThrow({ where: { uuid: device.uuid } });
+    expect(shown).toMatchObject({ status: "assigned", correlationId: others.correlationId, inFlight: true });
+  });
+
   it("takes back what no device has fetched", async () => {
     const device = await enrol(director, { image: await installed(V1) });
     const update = await createUpdate(ctx, OPERATOR, order([device]));

@@ -1,0 +1,135 @@
+import { describe, expect, it } from "vitest";
+import { createBackends } from "#lib/backends/backends.ts";
+import { enrol } from "#services/director/tests/harness.ts";
+import { cancelUpdate, createUpdate, getUpdate, previewUpdate, resumeUpdates } from "#services/rollouts/service.ts";
+import {
+  clock,
+  ctx,
+  deviceIn,
+  director,
+  gate,
+  install,
+  installed,
+  OPERATOR,
+  order,
+  setUpStand,
+  V1,
+  V2,
+} from "./harness.ts";
+
+setUpStand();
+
+describe("a director that is away", () => {
+  it("leaves the update launching, says why, and is caught up with by the worker", async () => {
+    const device = await enrol(director, { image: await installed(V1) });
+    const wish = order([device]);
+    await previewUpdate(ctx, OPERATOR, wish);
+    // Dies between the image look-up and the assignment: the update is stored, the director never heard of it.
+    const dying = {
+      ...ctx,
+      backends: {
+        ...ctx.backends,
+        director: {
+          ...ctx.backends.director,
+          createMtu: async (...args: Parameters<typeof ctx.backends.director.createMtu>) => {
+            gate.shut();
+            return ctx.backends.director.createMtu(...args);
+          },
+        },
+      },
+    };
+    const update = await createUpdate(dying, OPERATOR, wish);
+    expect(update).toMatchObject({ state: "launching", counts: { assigned: 1 } });
+    gate.open();
+    await resumeUpdates(ctx);
+    expect((await getUpdate(ctx, OPERATOR, update.id)).state).toBe("running");
+    await device.fetch();
+    expect(device.wants()).toBe(V2);
+  });
+
+  it("is not asked twice for a batch whose reply was lost", async () => {
+    const device = await enrol(director, { image: await installed(V1) });
+    const lossy = {
+      ...ctx,
+      backends: {
+        ...ctx.backends,
+        director: {
+          ...ctx.backends.director,
+          assign: async (...args: Parameters<typeof ctx.backends.director.assign>) => {
+            await ctx.backends.director.assign(...args);
+            gate.shut();
+            return ctx.backends.director.assign(...args);
+          },
+        },
+      },
+    };
+    const update = await createUpdate(lossy, OPERATOR, order([device]));
+    expect(update.state).toBe("launching");
+    gate.open();
+    await resumeUpdates(ctx);
+    const resumed = await getUpdate(ctx, OPERATOR, update.id);
+    expect(resumed.state).toBe("running");
+    expect(deviceIn(resumed, device.uuid).state).toBe("assigned");
+  });
+});
+
+describe("a director in trouble of its own", () => {
+  it("ends no update: what passes is tried again", async () => {
+    const device = await enrol(director, { image: await installed(V1) });
+    // The services refuse a token that is not theirs with 401: nothing was said about the update.
+    const { config } = ctx;
+    const strangers = createBackends(config, { SERVICES_TOKEN: "x".repeat(43) });
+    const misconfigured = { ...ctx, backends: { ...ctx.backends, director: strangers.director } };
+    const update = await createUpdate(misconfigured, OPERATOR, order([device]));
+    strangers.close();
+    expect(update).toMatchObject({ state: "launching", counts: { assigned: 1, failed: 0 } });
+    await resumeUpdates(ctx);
+    expect(await getUpdate(ctx, OPERATOR, update.id)).toMatchObject({ state: "running", counts: { assigned: 1 } });
+    await device.fetch();
+    expect(device.wants()).toBe(V2);
+  });
+
+  it("leaves no assignment behind when its answer comes after another process has cancelled", async () => {
+    const device = await enrol(director, { image: await installed(V1) });
+    const slow = {
+      ...ctx,
+      backends: {
+        ...ctx.backends,
+        director: {
+          ...ctx.backends.director,
+          assign: async (...args: Parameters<typeof ctx.backends.director.assign>) => {
+            clock.advance(61_000);
+            const id = args[1].correlationId.slice(-36);
+            expect(await cancelUpdate(ctx, OPERATOR, id)).toMatchObject({
+              state: "cancelled",
+              counts: { cancelled: 1 },
+            });
+            return ctx.backends.director.assign(...args);
+          },
+        },
+      },
+    };
+    const update = await createUpdate(slow, OPERATOR, order([device]));
+    expect(update.state).toBe("cancelled");
+    expect(await ctx.backends.director.listAssignments(ctx, device.uuid)).toEqual([]);
+    await device.fetch();
+    expect(device.wants()).not.toBe(V2);
+  });
+});
+
+describe("a deleted device", () => {
+  it("is waited for by no update", async () => {
+    const [device, other] = [
+      await enrol(director, { image: await installed(V1) }),
+      await enrol(director, { image: await installed(V1) }),
+    ];
+    const update = await createUpdate(ctx, OPERATOR, order([device, other]));
+    await install(other, update);
+    await ctx.backends.registry.deleteDevice(ctx, device.uuid);
+    const after = await getUpdate(ctx, OPERATOR, update.id);
+    expect(deviceIn(after, device.uuid)).toMatchObject({ state: "cancelled", reasonCode: "device_deleted" });
+    expect(deviceIn(after, other.uuid).state).toBe("updated");
+    await resumeUpdates(ctx);
+    expect((await getUpdate(ctx, OPERATOR, update.id)).state).toBe("finished");
+  });
+});
