@@ -1,6 +1,7 @@
 import { type NextRequest, NextResponse } from "next/server";
 import { SESSION_COOKIE_STEM } from "#lib/auth/cookies.ts";
 import { contentSecurityPolicy } from "#lib/http/content-security-policy.ts";
+import { REQUESTED_PATH_HEADER } from "#lib/http/request-headers.ts";
 
 /** Pages for people who are not signed in. */
 const OPEN = new Set(["/sign-in", "/setup"]);
@@ -21,6 +22,7 @@ export function proxy(req: NextRequest): NextResponse {
   const headers = new Headers(req.headers);
   headers.set("content-security-policy", policy);
   headers.set("x-nonce", nonce);
+  headers.set(REQUESTED_PATH_HEADER, pathname + req.nextUrl.search);
   const res = NextResponse.next({ request: { headers } });
   res.headers.set("content-security-policy", policy);
   return res;

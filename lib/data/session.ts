@@ -4,6 +4,7 @@ import { cache } from "react";
 import type { Actor } from "#lib/authz/actor.ts";
 import type { BackendCtx } from "#lib/backends/backends.ts";
 import type { Me } from "#lib/contracts/console/accounts.ts";
+import { REQUESTED_PATH_HEADER } from "#lib/http/request-headers.ts";
 import { getMe } from "#services/accounts/service.ts";
 import { getConsole } from "./context.ts";
 import { ctxOfRequest, findActor } from "./request.ts";
@@ -18,7 +19,7 @@ export const requirePageSession = cache(async (): Promise<PageSession> => {
   own.delete("authorization");
   const ctx = ctxOfRequest(it, own);
   const actor = await findActor(it, ctx, own);
-  if (actor === null) redirect("/sign-in");
+  if (actor === null) redirect(`/sign-in?from=${encodeURIComponent(own.get(REQUESTED_PATH_HEADER) ?? "/")}`);
   return { ctx, actor };
 });
 
