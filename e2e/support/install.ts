@@ -55,9 +55,10 @@ export async function adminApi(system: System): Promise<Api> {
   return api;
 }
 
-export async function signIn(page: Page, consoleUrl: string, role: Role): Promise<void> {
+/** As one of the users of these tests: `<name>@example.org`. */
+export async function signIn(page: Page, consoleUrl: string, name: string): Promise<void> {
   await page.goto(`${consoleUrl}/sign-in`);
-  await page.getByLabel("E-mail").fill(`${role}@example.org`);
+  await page.getByLabel("E-mail").fill(`${name}@example.org`);
   await page.getByLabel("Password").fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Overview" })).toBeVisible({ timeout: 60_000 });
