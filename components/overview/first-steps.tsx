@@ -2,8 +2,11 @@
 
 import { ArrowRight, Check, Circle } from "lucide-react";
 import Link from "next/link";
+import { useState } from "react";
+import { Button } from "#components/ui/button.tsx";
 import { Card } from "#components/ui/card.tsx";
 import { cx } from "#components/ui/cx.ts";
+import { type Preference, setPreference } from "#lib/client/preferences.ts";
 import type { Overview } from "#lib/contracts/console/overview.ts";
 
 const STEPS: readonly { key: keyof Overview["firstSteps"]; title: string; text: string; href: string }[] = [
@@ -29,15 +32,33 @@ const STEPS: readonly { key: keyof Overview["firstSteps"]; title: string; text: 
 ];
 
 /** What a fresh install still lacks, told by what is there. Gone once all of it has been done. */
-export function FirstSteps({ steps }: { steps: Overview["firstSteps"] }) {
+export function FirstSteps({
+  steps,
+  preference,
+}: {
+  steps: Overview["firstSteps"];
+  preference: Preference<"firstSteps">;
+}) {
+  const [hidden, setHidden] = useState(preference === "hidden");
   const done = STEPS.filter(({ key }) => steps[key]).length;
-  if (done === STEPS.length) return null;
+  if (hidden || done === STEPS.length) return null;
+  const hide = () => {
+    setPreference("firstSteps", "hidden");
+    setHidden(true);
+  };
   const next = STEPS.find(({ key }) => !steps[key])?.key;
   return (
     <Card
       flush
       title="First steps"
-      aside={<span className="num text-sm text-ink-3">{`${done} of ${STEPS.length} done`}</span>}
+      aside={
+        <>
+          <span className="num text-sm text-ink-3">{`${done} of ${STEPS.length} done`}</span>
+          <Button size="sm" look="quiet" onClick={hide}>
+            Hide
+          </Button>
+        </>
+      }
     >
       <ol>
         {STEPS.map(({ key, title, text, href }) => (

@@ -12,13 +12,14 @@ import { StateBar } from "#components/updates/state-bar.tsx";
 import { api } from "#lib/client/api.ts";
 import { count, plural } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
+import type { Preference } from "#lib/client/preferences.ts";
 import type { Overview } from "#lib/contracts/console/overview.ts";
 import { AttentionList } from "./attention-list.tsx";
 import { BackendsCard, FleetCard, LatestCard } from "./cards.tsx";
 import { FirstSteps } from "./first-steps.tsx";
 
 /** What needs a person now, then how the fleet is. */
-export function OverviewPage() {
+export function OverviewPage({ firstSteps }: { firstSteps: Preference<"firstSteps"> }) {
   const { namespace } = useMe();
   const { data, error, refetch } = useQuery({
     queryKey: keys.overview.all,
@@ -48,7 +49,7 @@ export function OverviewPage() {
           </>
         }
       >
-        <FirstSteps steps={data.firstSteps} />
+        <FirstSteps steps={data.firstSteps} preference={firstSteps} />
         <Card
           flush
           title="Needs a person"

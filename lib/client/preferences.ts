@@ -2,6 +2,7 @@
 export const PREFERENCES = {
   theme: { cookie: "gatehouse-theme", values: ["system", "light", "dark"] },
   rail: { cookie: "gatehouse-rail", values: ["wide", "narrow"] },
+  firstSteps: { cookie: "gatehouse-first-steps", values: ["shown", "hidden"] },
   density: { cookie: "gatehouse-density", values: ["normal", "compact"] },
 } as const;
 

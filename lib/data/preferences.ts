@@ -10,6 +10,7 @@ export const readPreferences = cache(async (): Promise<Preferences & { timeZone:
   return {
     theme: parsePreference("theme", jar.get(PREFERENCES.theme.cookie)?.value),
     rail: parsePreference("rail", jar.get(PREFERENCES.rail.cookie)?.value),
+    firstSteps: parsePreference("firstSteps", jar.get(PREFERENCES.firstSteps.cookie)?.value),
     density: parsePreference("density", jar.get(PREFERENCES.density.cookie)?.value),
     timeZone: zone.length <= 60 && isTimeZone(zone) ? zone : "UTC",
   };

@@ -7,7 +7,7 @@ import * as store from "./store.ts";
 
 export { SESSION_SECONDS } from "./session-life.ts";
 export { findSessionActor, getTokenActor, signOut } from "./sessions.ts";
-export { completeSetup, createSetupLink, ensureFirstAdmin } from "./setup.ts";
+export { completeSetup, createSetupLink, ensureFirstAdmin, isSetUp } from "./setup.ts";
 export { type SignIn, signIn } from "./sign-in.ts";
 export { createServiceToken, createToken, listTokens, revokeToken } from "./tokens.ts";
 export { changeUser, createUser, deleteUser, listUsers, signOutEverywhere, signOutUser } from "./users.ts";

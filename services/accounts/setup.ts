@@ -34,6 +34,11 @@ export async function createSetupLink(ctx: Ctx): Promise<{ url: string; token: s
   return made ? { url: `${ctx.config.publicUrl}/setup#token=${secret.text}`, token: secret.text } : null;
 }
 
+/** Whether somebody can sign in already: then the set-up page has nothing more to say. */
+export async function isSetUp(ctx: Pick<Ctx, "db">): Promise<boolean> {
+  return (await store.countUsers(ctx.db)) > 0;
+}
+
 /**
  * Makes the first admin. Two at once, also from two processes: one wins, the other finds the link used.
  *

@@ -1,9 +1,12 @@
 import type { Metadata } from "next";
+import { SetupChecks } from "#components/auth/setup-checks.tsx";
 import { SetupForm } from "#components/auth/setup-form.tsx";
+import { readSetupChecks } from "#lib/data/setup-checks.ts";
 
 export const metadata: Metadata = { title: "Set up" };
 
-export default function SetupPage() {
+export default async function SetupPage() {
+  const checks = await readSetupChecks();
   return (
     <>
       <h1>Set up this Gatehouse</h1>
@@ -11,6 +14,7 @@ export default function SetupPage() {
         Create the first admin. Admins decide which devices are let in and who else may sign in.
       </p>
       <SetupForm />
+      <SetupChecks checks={checks} />
     </>
   );
 }
