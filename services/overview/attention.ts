@@ -63,7 +63,7 @@ function line(
   tone: Attention["tone"],
   facts: { count: number; title: string; detail: string | null; href?: string; since?: Date | null },
 ): Attention {
-  const { count, title, detail, href = "/", since = null } = facts;
+  const { count, title, detail, href = "/overview", since = null } = facts;
   return { kind, tone, count, title, detail, href, since: since?.toISOString() ?? null };
 }
 

@@ -96,6 +96,17 @@ describe("the first admin", () => {
     await empty.drop();
   });
 
+  it("is not made by a link once there is a user by another way", async () => {
+    const empty = await createTestDatabase();
+    const at = createTestCtx(empty.url, { clock });
+    const link = await createSetupLink(at);
+    await ensureFirstAdmin(at, { email: "root@example.com", password: PASSWORD });
+    const input = { token: link?.token ?? "", email: "a@example.com", name: "A", password: PASSWORD };
+    await refuses(completeSetup(at, input, ADDRESS), "auth.setup_link_invalid");
+    await at.db.$disconnect();
+    await empty.drop();
+  });
+
   it("comes from the settings only while there is no user", async () => {
     const empty = await createTestDatabase();
     const at = createTestCtx(empty.url, { clock });
@@ -191,6 +202,13 @@ describe("a session", () => {
     const [one, two] = [await person("support"), await person("admin")];
     const ref = await attempt(one.email);
     expect(await findSessionActor(ctx, { ...ref, userId: two.id }, ADDRESS)).toBeNull();
+  });
+
+  it("counts for nothing while its user is disabled, even before anybody has ended it", async () => {
+    const { email, id } = await person("support");
+    const ref = await attempt(email);
+    await ctx.db.user.update({ where: { id }, data: { disabledAt: new Date() } });
+    expect(await findSessionActor(ctx, ref, ADDRESS)).toBeNull();
   });
 
   it("has its user's present role, and ends with a new password, a disabled account, a sign-out everywhere", async () => {

@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { GET as live } from "#app/api/health/live/route.ts";
+import { GET as ready } from "#app/api/health/ready/route.ts";
+import { GET as overview } from "#app/api/v1/overview/route.ts";
+import { POST as setup } from "#app/api/v1/setup/route.ts";
+import { Overview } from "#lib/contracts/console/overview.ts";
+import { requestCtx } from "#lib/data/context.ts";
+import { createSetupLink } from "#services/accounts/service.ts";
+import { upsertDevice } from "#services/fleet/service.ts";
+import { at } from "#tests/harness/api.ts";
+import { PUBLIC_URL, startTestConsole, type TestConsole } from "#tests/harness/console.ts";
+import { startTestServices } from "#tests/harness/console-services.ts";
+
+let test: TestConsole;
+
+beforeAll(async () => {
+  test = await startTestConsole();
+});
+afterAll(() => test.drop());
+
+async function readOverview(): Promise<Overview> {
+  const headers = { authorization: `Bearer ${test.tokens.support}` };
+  const res = await overview(new Request(`${PUBLIC_URL}/api/v1/overview`, { headers }));
+  expect(res.status).toBe(200);
+  return Overview.parse(await res.json());
+}
+
+describe("with every back end down", () => {
+  it("the overview still counts what the console knows, and names each of them", async () => {
+    const device = { uuid: randomUUID(), name: "one", deviceId: "one", createdAt: new Date() };
+    await test.console.db.$transaction((tx) => upsertDevice(tx, "default", device));
+    const shown = await readOverview();
+    expect(shown.devices.total).toBe(1);
+    expect(shown.attention.filter(({ kind }) => kind === "backend_down")).toHaveLength(3);
+    expect(shown.backends.map(({ ok }) => ok)).toEqual([false, false, false]);
+    expect(shown.firstSteps).toEqual({ connected: true, approved: false, image: false, updated: false });
+  });
+
+  it("the console is alive and not ready, and says what is missing", async () => {
+    expect((await live()).status).toBe(200);
+    const res = await ready();
+    const body: unknown = await res.json();
+    expect(res.status).toBe(503);
+    expect(at(body, "dependencies.database.ok")).toBe(true);
+    expect(at(body, "dependencies.director.ok")).toBe(false);
+  });
+});
+
+describe("with the embedded services", () => {
+  it("the console is ready and the overview has nothing to say about them", async () => {
+    const stop = await startTestServices(test);
+    const res = await ready();
+    expect([res.status, at(await res.json(), "status")]).toEqual([200, "ready"]);
+    expect((await readOverview()).attention).toEqual([]);
+    await stop();
+  });
+});
+
+describe("set-up", () => {
+  const send = (body: object, headers: Record<string, string> = {}) =>
+    setup(
+      new Request(`${PUBLIC_URL}/api/v1/setup`, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body: JSON.stringify({
+          email: "First@Example.com",
+          name: "First",
+          password: "a long enough password",
+          ...body,
+        }),
+      }),
+    );
+
+  it("makes the first admin once, with the link, from our own page", async () => {
+    const link = await createSetupLink(requestCtx(test.console, "test"));
+    const token = link?.token ?? "";
+    expect((await send({ token }, { origin: "http://evil.example" })).status).toBe(403);
+    expect((await send({ token: "x" })).status).toBe(403);
+    expect((await send({ token, password: "short" })).status).toBe(400);
+    const made = await send({ token }, { origin: PUBLIC_URL });
+    expect([made.status, await made.json()]).toEqual([201, { email: "first@example.com" }]);
+    expect((await send({ token })).status).toBe(403);
+  });
+});
