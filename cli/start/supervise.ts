@@ -13,7 +13,7 @@ const READY_WITHIN_MS = 120_000;
 const SHORTEST_HEALTH_PAUSE_MS = 50;
 const LONGEST_HEALTH_PAUSE_MS = 1_000;
 /** Parts dispose within four seconds by themselves; what is left after that is killed. */
-const KILL_AFTER_MS = 4_300;
+const KILL_AFTER_MS = 4_150;
 
 export interface RunningPart {
   readonly name: string;

@@ -90,7 +90,8 @@ describe("embedded PostgreSQL", () => {
     const lock = path.join(dataDir, "postgres", "postmaster.pid");
     const stale = await readFile(lock, "utf8");
     await first.stop();
-    const bystander = spawn("sleep", ["60"]);
+    const { uid, gid } = await stat(path.join(dataDir, "postgres")); // PostgreSQL overlooks other users' processes
+    const bystander = spawn("sleep", ["60"], { uid, gid });
     await writeFile(lock, stale.replace(/^\d+/, String(bystander.pid)));
     await start();
     expect(bystander.exitCode).toBeNull();
@@ -117,6 +118,8 @@ describe("embedded PostgreSQL", () => {
     running = null;
     await writeFile(path.join(dataDir, "postgres.password"), "another\n");
     await expect(start()).rejects.toMatchObject({ message: expect.stringContaining("postgres.password") });
+    const lock = await readFile(path.join(dataDir, "postgres", "postmaster.pid"), "utf8").catch(() => null);
+    if (lock !== null) expect(() => process.kill(Number(lock.split("\n")[0]), 0)).toThrow();
   });
 
   it.runIf(process.getuid?.() === 0)("runs as root from a checkout that nobody else may enter", async () => {

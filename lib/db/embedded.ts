@@ -100,19 +100,31 @@ async function launch(
     const child = spawnPostgres(programs, { name: "postgres", args, cwd: clusterDir }, ["ignore", "ignore", "pipe"]);
     const said: string[] = [];
     const exited = watch(child, said);
-    if (await becomesReady({ child, exited, port, password: options.password, deadline })) {
-      if (child.pid === undefined) throw new AppError("start.failed", "PostgreSQL has no process id.");
+    const ready = await becomesReady({ child, exited, port, password: options.password, deadline }).catch(
+      async (error: unknown) => {
+        await quit(child, exited);
+        throw error;
+      },
+    );
+    if (ready && child.pid !== undefined) {
       said.length = 0;
       return { child, pid: child.pid, port, exited };
     }
     const output = said.join("");
     const passing = /could not bind|could not create any TCP|pre-existing shared memory|lock file .* already exists/;
     if (!passing.test(output) || Date.now() > deadline - STARTUP_MS + 15_000) {
-      child.kill("SIGQUIT");
+      await quit(child, exited);
       throw new AppError("start.failed", `PostgreSQL does not start in ${clusterDir}: ${lastLines(output)}`);
     }
     await sleep(200);
   }
+}
+
+/** Ends a server that is of no use, so that none is left behind a failed start. */
+async function quit(child: ChildProcess, exited: EmbeddedPostgres["exited"]): Promise<void> {
+  if (child.pid === undefined) return; // it never started
+  child.kill("SIGQUIT");
+  await exited;
 }
 
 function serverArgs(data: string, port: number, durable: boolean): string[] {
