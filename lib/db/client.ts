@@ -75,3 +75,12 @@ function hasCode(error: unknown, code: string): boolean {
 export async function lockInTransaction(tx: Tx, name: string): Promise<void> {
   await tx.$queryRaw`SELECT 1 FROM pg_advisory_xact_lock(hashtextextended(${name}, 0))`;
 }
+
+/**
+ * Keeps every transaction that takes one of these names by `lockInTransaction` waiting until this one ends; those that share them with
+ * this one go on.
+ */
+export async function shareLocksInTransaction(tx: Tx, names: readonly string[]): Promise<void> {
+  await tx.$queryRaw`
+    SELECT count(pg_advisory_xact_lock_shared(hashtextextended(name, 0)))::int FROM unnest(${[...names].sort()}::text[]) AS name`;
+}

@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { otaInstant } from "#lib/contracts/ota/common.ts";
 import type { AssignmentOutcome, CreateAssignments, MtuTargets, QueueItem } from "#lib/contracts/ota/director.ts";
 import type { Ctx } from "#lib/ctx.ts";
-import type { DbOrTx } from "#lib/db/client.ts";
+import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import { holdImages } from "#services/image-repo/service.ts";
 import { type DeviceVerdict, judgeDevice } from "./affected.ts";
 import { announce, indexDevices } from "./announce.ts";
 import {
@@ -50,7 +51,7 @@ export const DEVICES_PER_TRANSACTION = 1_000;
  * Assigns a multi-target update to every ECU it affects, a thousand devices a transaction, each in a number of statements that does not grow
  * with the devices. Asking again for the same changes nothing and answers the same, so a call that broke off is simply made again.
  *
- * @throws AppError `ota.missing_entity` (the multi-target update)
+ * @throws AppError `ota.missing_entity` (the multi-target update) | `ota.invalid_mtu` (one of its images was deleted)
  * @see contracts/director.md section 3.2
  */
 export async function createAssignments(ctx: Ctx, request: CreateAssignments): Promise<AssignmentOutcome> {
@@ -72,6 +73,7 @@ type Chunk = { correlationId: string; devices: readonly string[]; targets: MtuTa
 
 async function assignChunk(ctx: Ctx, chunk: Chunk): Promise<Map<string, DeviceVerdict>> {
   return ctx.db.$transaction(async (tx) => {
+    await assertNotDeleted(tx, ctx, chunk.targets);
     await lockDevices(tx, ctx.namespaceId, chunk.devices);
     const verdicts = await judgeAll(tx, ctx, chunk);
     const created = [...verdicts.values()].flatMap((verdict) => verdict.created);
@@ -95,6 +97,14 @@ async function assignChunk(ctx: Ctx, chunk: Chunk): Promise<Map<string, DeviceVe
     if (uuids.length > 0) await indexDevices(tx, ctx, uuids);
     return verdicts;
   });
+}
+
+/** An image that is deleted at this moment is either in use by then, or not assigned any more. @throws AppError `ota.invalid_mtu` */
+async function assertNotDeleted(tx: Tx, ctx: Ctx, targets: MtuTargets): Promise<void> {
+  const filenames = [...new Set(Object.values(targets).map(({ to }) => to.target))];
+  const [deleted] = await holdImages(tx, ctx.namespaceId, filenames);
+  if (deleted === undefined) return;
+  throw new AppError("ota.invalid_mtu", `The image ${deleted} was deleted. Upload it again, or choose another.`);
 }
 
 /** Which of these devices the update would affect, each once. @throws AppError `ota.missing_entity` */

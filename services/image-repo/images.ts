@@ -1,6 +1,6 @@
 import type { BlobStore, StagedBlob } from "#lib/blobs/store.ts";
 import type { Ctx } from "#lib/ctx.ts";
-import { lockInTransaction, type Tx } from "#lib/db/client.ts";
+import { lockInTransaction, shareLocksInTransaction, type Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { countAssigned } from "#services/fleet/service.ts";
@@ -53,6 +53,7 @@ export async function deleteImage(ctx: ImageRepoCtx, repoId: string, filename: s
   const root = await currentRoot(ctx, repoId);
   const deleted = await ctx.db.$transaction(async (tx) => {
     await lockRepo(tx, repoId);
+    await lockInTransaction(tx, lockOf(ctx.namespaceId, filename));
     const image = await store.findImage(tx, ctx.namespaceId, filename);
     if (image === null) throw new AppError("ota.target_not_found", "There is no such image.");
     const assigned = await countAssigned(tx, ctx.namespaceId, filename);
@@ -68,6 +69,23 @@ export async function deleteImage(ctx: ImageRepoCtx, repoId: string, filename: s
     return image;
   });
   if (deleted.blobKey !== null) await removeUnlisted(ctx, deleted.blobKey);
+}
+
+/**
+ * Keeps these images from being deleted until `tx` ends: whoever makes devices want images calls it, before it locks anything else.
+ *
+ * @returns those that were deleted before; names that never were here are none of ours to judge
+ */
+export async function holdImages(tx: Tx, namespaceId: string, filenames: readonly string[]): Promise<string[]> {
+  await shareLocksInTransaction(
+    tx,
+    filenames.map((filename) => lockOf(namespaceId, filename)),
+  );
+  return store.findDeleted(tx, namespaceId, filenames);
+}
+
+function lockOf(namespaceId: string, filename: string): string {
+  return `image:${namespaceId}:${filename}`;
 }
 
 /**

@@ -4,7 +4,7 @@ import { LEFT_FOR_WORKER_MS, type RoleName, refreshRoles } from "./roles.ts";
 import * as store from "./store.ts";
 
 export type { ImageRepoCtx } from "./images.ts";
-export { sweepBlobs } from "./images.ts";
+export { holdImages, sweepBlobs } from "./images.ts";
 
 const REFRESH_BATCH = 200;
 

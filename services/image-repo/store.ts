@@ -98,6 +98,16 @@ export async function findTombstone(
   });
 }
 
+/** Of these names, those that were deleted and have not come back. */
+export async function findDeleted(db: DbOrTx, namespaceId: string, filenames: readonly string[]): Promise<string[]> {
+  const rows = await db.imageTombstone.findMany({
+    where: { namespaceId, filename: { in: [...filenames] } },
+    select: { filename: true },
+    orderBy: { filename: "asc" },
+  });
+  return rows.map(({ filename }) => filename);
+}
+
 /** Of these keys, those that an image of any namespace needs. */
 export async function keysInUse(db: DbOrTx, keys: string[]): Promise<Set<string>> {
   const rows = await db.imageTarget.findMany({

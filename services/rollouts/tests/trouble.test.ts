@@ -13,6 +13,7 @@ import {
   OPERATOR,
   order,
   setUpStand,
+  upload,
   V1,
   V2,
 } from "./harness.ts";
@@ -133,3 +134,54 @@ describe("a deleted device", () => {
     expect((await getUpdate(ctx, OPERATOR, update.id)).state).toBe("finished");
   });
 });
+
+describe("an image that is deleted while it is launched", () => {
+  const remove = (filename: string) => ctx.backends.reposerver.deleteImage(ctx, filename);
+
+  it("stays when the assignment was first", async () => {
+    await upload("app", "3.0", ["rpi4"]);
+    const device = await enrol(director, { image: await installed(V1) });
+    const { deleted, update } = await ctx.db.$transaction(async (tx) => {
+      // Stops the assignment where it has the image and has not committed yet.
+      await tx.$queryRaw`SELECT 1 FROM fleet_device WHERE uuid = ${device.uuid}::uuid FOR UPDATE`;
+      const update = createUpdate(ctx, OPERATOR, order([device], { targets: { rpi4: { to: "app_3.0" } } }));
+      await expect.poll(() => countWaiting(), { timeout: 10_000, interval: 20 }).toBe(1);
+      const deleted = remove("app_3.0").then(
+        () => null,
+        (error: unknown) => error,
+      );
+      await expect.poll(() => countWaiting(), { timeout: 10_000, interval: 20 }).toBe(2);
+      return { deleted, update };
+    });
+    expect(await update).toMatchObject({ state: "running", counts: { assigned: 1 } });
+    expect(await deleted).toMatchObject({ code: "image.in_use" });
+  });
+
+  it("is assigned to nobody when the deletion was first", async () => {
+    await upload("app", "4.0", ["rpi4"]);
+    const device = await enrol(director, { image: await installed(V1) });
+    const late = {
+      ...ctx,
+      backends: {
+        ...ctx.backends,
+        director: {
+          ...ctx.backends.director,
+          assign: async (...args: Parameters<typeof ctx.backends.director.assign>) => {
+            await remove("app_4.0");
+            return ctx.backends.director.assign(...args);
+          },
+        },
+      },
+    };
+    const update = await createUpdate(late, OPERATOR, order([device], { targets: { rpi4: { to: "app_4.0" } } }));
+    expect(update.counts).toMatchObject({ failed: 1 });
+    expect(await ctx.backends.director.listAssignments(ctx, device.uuid)).toEqual([]);
+  });
+});
+
+/** Transactions of this database that wait for a lock of another. */
+async function countWaiting(): Promise<number> {
+  const [row] = await ctx.db.$queryRaw<{ waiting: bigint }[]>`
+    SELECT count(*) AS waiting FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  return Number(row?.waiting ?? 0);
+}
