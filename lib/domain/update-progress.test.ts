@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { UpdateDeviceState } from "#lib/contracts/console/updates.ts";
-import { advance, type ProgressKind } from "./update-progress.ts";
+import { advance, type DeviceProgress } from "./update-progress.ts";
 
-function stateAfter(current: UpdateDeviceState, kind: ProgressKind): UpdateDeviceState | null {
+function stateAfter(current: UpdateDeviceState, kind: DeviceProgress["kind"]): UpdateDeviceState | null {
   return advance(current, { kind })?.state ?? null;
 }
 

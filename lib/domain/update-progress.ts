@@ -1,7 +1,7 @@
 import type { UpdateDeviceState } from "#lib/contracts/console/updates.ts";
 
 /** What a director, a registry or the device itself told about a device under an update. */
-export type ProgressKind =
+type ProgressKind =
   | "assigned"
   | "seen_assignment"
   | "downloading"
@@ -12,6 +12,19 @@ export type ProgressKind =
   | "cancelled"
   | "may_still_install"
   | "idle";
+
+/** One step of a device, as the director (its own decisions and signed manifests) or the registry (events) learnt it. */
+export type DeviceProgress = {
+  deviceUuid: string;
+  /** Our clock, not the device's. */
+  at: Date;
+  /** `idle`: a manifest came that concludes nothing. */
+  kind: ProgressKind;
+  correlationId: string | null;
+  code?: string;
+  text?: string;
+  filenames?: readonly string[];
+};
 
 const RANK: Record<UpdateDeviceState, number> = {
   assigned: 0,
@@ -58,7 +71,7 @@ const NEXT: Record<ProgressKind, string | null> = {
  */
 export function advance(
   current: UpdateDeviceState,
-  progress: { kind: ProgressKind; code?: string; text?: string },
+  progress: Pick<DeviceProgress, "kind" | "code" | "text">,
 ): { state: UpdateDeviceState; reasonCode: string | null; reason: string | null } | null {
   const state = STATE_OF[progress.kind];
   if (state === null || current === "skipped" || current === "updated") return null;

@@ -1,18 +1,5 @@
 import type { DeviceStatus } from "#lib/contracts/console/devices.ts";
-import type { ProgressKind } from "#lib/domain/update-progress.ts";
-
-/** One step of a device, as the director (its own decisions and signed manifests) or the registry (events) learnt it. */
-export type DeviceProgress = {
-  deviceUuid: string;
-  /** Our clock, not the device's. */
-  at: Date;
-  /** `idle`: a manifest came that concludes nothing. */
-  kind: ProgressKind;
-  correlationId: string | null;
-  code?: string;
-  text?: string;
-  filenames?: readonly string[];
-};
+import type { DeviceProgress } from "#lib/domain/update-progress.ts";
 
 /** The columns of a fleet row that progress moves. */
 export type ProgressState = {

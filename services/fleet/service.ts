@@ -8,15 +8,15 @@ import type { Db, DbOrTx, Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
 import type { DeviceFacts } from "#lib/domain/eligibility.ts";
 import { storableText } from "#lib/domain/storable-text.ts";
+import type { DeviceProgress } from "#lib/domain/update-progress.ts";
 import { toDevice, toEcus } from "./dto.ts";
 import { ecuColumns, type FleetEcu } from "./ecus.ts";
-import { advance, type DeviceProgress, storyOf } from "./progress.ts";
+import { advance, storyOf } from "./progress.ts";
 import { renameAtRegistry } from "./rename.ts";
 import * as reads from "./store-read.ts";
 import * as store from "./store-write.ts";
 
 export type { FleetEcu } from "./ecus.ts";
-export type { DeviceProgress } from "./progress.ts";
 export { getHardware, getManifest } from "./reported.ts";
 export { findDeviceNames } from "./store-names.ts";
 export type { FleetCounts } from "./store-read.ts";

@@ -15,7 +15,7 @@ import type { Ctx } from "#lib/ctx.ts";
 import type { Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
 import { type Eligibility, judgeDevice } from "#lib/domain/eligibility.ts";
-import { advance } from "#lib/domain/update-progress.ts";
+import { advance, type DeviceProgress } from "#lib/domain/update-progress.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { recordRequestedIn } from "#services/audit/service.ts";
 import * as fleet from "#services/fleet/service.ts";
@@ -33,7 +33,7 @@ export type UpdateEvidence = {
   reportedAt: string;
 };
 
-export type TrackedProgress = fleet.DeviceProgress & { evidence?: UpdateEvidence };
+export type TrackedProgress = DeviceProgress & { evidence?: UpdateEvidence };
 
 type Judged = { uuid: string; name: string | null; verdict: Eligibility };
 

@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { SYSTEM } from "#lib/authz/actor.ts";
 import {
-  type DeviceProgress,
   getDevice,
   listActivity,
   listEligibilityFacts,
