@@ -19,7 +19,8 @@ export function ActivityTab({ uuid }: { uuid: string }) {
   const [cursor, setCursor] = useQueryState("cursor", parseAsString.withDefault(""));
   const { data, error, refetch } = useActivity(uuid, { limit: PAGE_SIZE, cursor });
   const paging = usePaging(cursor, (next) => void setCursor(next === "" ? null : next));
-  if (error !== null) return <ErrorPanel what="The activity" error={error} retry={() => void refetch()} />;
+  if (data === undefined && error !== null)
+    return <ErrorPanel what="The activity" error={error} retry={() => void refetch()} />;
   if (data === undefined) return <SkeletonLines label="Loading the activity" />;
   if (data.total === 0) {
     return (

@@ -10,7 +10,8 @@ import { useDeviceCertificates } from "./queries.ts";
 /** Every certificate this device ever came with, and what was decided about each. */
 export function CertificateTab({ uuid }: { uuid: string }) {
   const { data, error, refetch } = useDeviceCertificates(uuid);
-  if (error !== null) return <ErrorPanel what="The certificates" error={error} retry={() => void refetch()} />;
+  if (data === undefined && error !== null)
+    return <ErrorPanel what="The certificates" error={error} retry={() => void refetch()} />;
   if (data === undefined) return <SkeletonLines label="Loading the certificates" />;
   if (data.data.length === 0) {
     return (

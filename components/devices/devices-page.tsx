@@ -63,7 +63,10 @@ export function DevicesPage({ simulations }: { simulations: boolean }) {
           <div className="flex items-start gap-5 max-md:flex-col">
             <Facets filter={filter} />
             <div className="w-full min-w-0 flex-1">
-              {error === null ? (
+              {error === null ? null : (
+                <ErrorPanel what="The list of devices" error={error} retry={() => void refetch()} />
+              )}
+              {data === undefined && error !== null ? null : (
                 <DeviceTable
                   rows={data?.data}
                   filter={filter}
@@ -71,10 +74,8 @@ export function DevicesPage({ simulations }: { simulations: boolean }) {
                   refreshing={isPlaceholderData}
                   noMatch={empty}
                 />
-              ) : (
-                <ErrorPanel what="The list of devices" error={error} retry={() => void refetch()} />
               )}
-              {error === null && !empty ? <Pager paging={paging} page={data} limit={PAGE_SIZE} /> : null}
+              {data === undefined || empty ? null : <Pager paging={paging} page={data} limit={PAGE_SIZE} />}
               <BulkBar selection={selection} />
             </div>
           </div>

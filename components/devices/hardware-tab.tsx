@@ -21,7 +21,8 @@ export function HardwareTab({ uuid }: { uuid: string }) {
     queryFn: ({ signal }) => api.deviceHardware(uuid, signal),
   });
   const [search, setSearch] = useState("");
-  if (error !== null) return <ErrorPanel what="The hardware" error={error} retry={() => void refetch()} />;
+  if (data === undefined && error !== null)
+    return <ErrorPanel what="The hardware" error={error} retry={() => void refetch()} />;
   if (data === undefined) return <SkeletonLines label="Loading the hardware" />;
   const { system, network, packages } = data;
   if (isNothing(system) && network === null && packages.length === 0) {

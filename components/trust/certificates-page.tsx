@@ -112,9 +112,8 @@ export function CertificatesPage() {
         </div>
         <DensityButton />
       </div>
-      {error !== null ? (
-        <ErrorPanel what="The certificates" error={error} retry={() => void refetch()} />
-      ) : empty && filtered ? (
+      {error === null ? null : <ErrorPanel what="The certificates" error={error} retry={() => void refetch()} />}
+      {data === undefined && error !== null ? null : empty && filtered ? (
         <EmptyState
           icon={SearchX}
           title="No certificate matches"

@@ -107,7 +107,6 @@ export function RefusedPage() {
   });
   const paging = usePaging(params.cursor, (cursor) => void setParams({ cursor }));
   const empty = data !== undefined && data.total === 0 && !isPlaceholderData;
-  if (error !== null) return <ErrorPanel what="The refusals" error={error} retry={() => void refetch()} />;
   if (empty && params.q === "") {
     return (
       <EmptyState icon={DoorClosed} title="Nobody was refused">
@@ -126,7 +125,8 @@ export function RefusedPage() {
           onSearch={(q) => void setParams({ q, cursor: null }, { history: "replace" })}
         />
       </div>
-      {empty ? (
+      {error === null ? null : <ErrorPanel what="The refusals" error={error} retry={() => void refetch()} />}
+      {data === undefined && error !== null ? null : empty ? (
         <EmptyState
           icon={SearchX}
           title="No refusal matches"

@@ -63,9 +63,10 @@ export function WaitingPage() {
   const selected = (data?.data ?? []).filter(({ fingerprint }) => selection.has(fingerprint));
   return (
     <>
-      {error !== null ? (
+      {error === null ? null : (
         <ErrorPanel what="The waiting certificates" error={error} retry={() => void refetch()} />
-      ) : data !== undefined && data.total === 0 ? (
+      )}
+      {data === undefined && error !== null ? null : data !== undefined && data.total === 0 ? (
         <EmptyState icon={CircleCheck} title="Nobody waits">
           A certificate that a known authority signed and that nobody has decided about waits here, with what is known
           of it. What could not be let in at all stands under Refused.

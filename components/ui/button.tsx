@@ -9,11 +9,12 @@ const BASE =
   "inline-flex shrink-0 items-center justify-center gap-1.5 rounded-md border font-medium whitespace-nowrap transition-colors duration-75 select-none disabled:opacity-55 aria-disabled:opacity-55 [&>svg]:size-[15px] [&>svg]:shrink-0";
 const SIZES = { md: "h-[30px] px-[11px] text-base", sm: "h-[26px] px-[9px] text-sm" };
 const LOOKS: Record<ButtonLook, string> = {
-  plain: "border-line-strong bg-surface text-ink enabled:hover:bg-hover",
-  primary: "border-transparent bg-primary text-primary-ink hover:bg-primary-hover disabled:hover:bg-primary",
-  danger: "border-bad/35 bg-surface text-bad enabled:hover:bg-bad-soft",
-  "danger-solid": "border-transparent bg-danger text-white hover:bg-danger-hover disabled:hover:bg-danger",
-  quiet: "border-transparent bg-transparent text-ink-2 hover:bg-hover hover:text-ink disabled:hover:bg-transparent",
+  plain: "border-line-strong bg-surface text-ink not-disabled:not-aria-disabled:hover:bg-hover",
+  primary: "border-transparent bg-primary text-primary-ink not-disabled:not-aria-disabled:hover:bg-primary-hover",
+  danger: "border-bad/35 bg-surface text-bad not-disabled:not-aria-disabled:hover:bg-bad-soft",
+  "danger-solid": "border-transparent bg-danger text-white not-disabled:not-aria-disabled:hover:bg-danger-hover",
+  quiet:
+    "border-transparent bg-transparent text-ink-2 not-disabled:not-aria-disabled:hover:bg-hover not-disabled:not-aria-disabled:hover:text-ink",
 };
 
 function look({ look: name = "plain", size = "md" }: Look, extra?: string): string {

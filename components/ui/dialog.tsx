@@ -64,7 +64,13 @@ export function Dialog({
               )}
             </div>
             {closable ? (
-              <IconButton label="Close" icon={<X aria-hidden />} onClick={onClose} className="-mt-1 -mr-2" />
+              <IconButton
+                label="Close"
+                data-tip=""
+                icon={<X aria-hidden />}
+                onClick={onClose}
+                className="-mt-1 -mr-2"
+              />
             ) : null}
           </header>
           <div className="min-h-0 flex-1 overflow-y-auto px-5 pb-4">{children}</div>
