@@ -1,7 +1,7 @@
 import type { Actor } from "#lib/authz/actor.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import type { Tx } from "#lib/db/client.ts";
-import { isAppError } from "#lib/errors/app-error.ts";
+import { type AppError, isAppError } from "#lib/errors/app-error.ts";
 import { type AuditFacts, type AuditRecord, recordRequested, settle } from "./service.ts";
 
 /** Completes the entry in the transaction that records the outcome. */
@@ -32,11 +32,16 @@ export async function auditBackendChange<T>(
   try {
     return await work(complete);
   } catch (error) {
-    const certain = isAppError(error) && !UNCERTAIN.has(error.code);
+    const certain = isAppError(error) && !UNCERTAIN.has(error.code) && !isFailure(error);
     const failure = isAppError(error) ? error.code : "internal.error";
     await ctx.db
       .$transaction((tx) => complete(tx, { failure }, certain ? "refused" : "unknown"))
       .catch((err) => ctx.log.error({ err, requested: requested.toString() }, "an audit entry could not be completed"));
     throw error;
   }
+}
+
+/** A back end that says 5xx has failed, perhaps half-way; a refusal is 4xx. */
+function isFailure(error: AppError): boolean {
+  return error.code === "backend.refused" && !(Number(error.context.status) < 500);
 }

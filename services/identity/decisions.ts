@@ -10,9 +10,8 @@ import { type DbOrTx, lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { ADMISSION_CHANNEL, notify, publishEvent } from "#lib/db/events.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { certificatePem } from "#lib/pki/certificates.ts";
-import { record } from "#services/audit/service.ts";
+import { auditBackendChange, record } from "#services/audit/service.ts";
 import { recordActivity, setCertificate } from "#services/fleet/service.ts";
-import { audited } from "./audited.ts";
 import { readCertificate, requireRow } from "./certificates.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import * as store from "./store.ts";
@@ -38,7 +37,7 @@ export async function approveCertificate(
     before: { state: row.state },
     after: { state: "allowed", deviceUuid, ...(input.note === undefined ? {} : { note: input.note }) },
   };
-  await audited(ctx, { actor, entry }, async (finish) => {
+  await auditBackendChange(ctx, { actor, entry }, async (finish) => {
     await ctx.backends.registry.createDevice(ctx, {
       uuid: deviceUuid,
       deviceId: deviceUuid,

@@ -1,7 +1,7 @@
 import { type Actor, requirePermission } from "#lib/authz/actor.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import { auditBackendChange } from "#services/audit/service.ts";
 import { findDeviceNames } from "#services/fleet/service.ts";
-import { audited } from "./audited.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import { revokeCertificatesOfDevice } from "./decisions.ts";
 
@@ -16,7 +16,7 @@ export async function deleteDevice(ctx: IdentityCtx, actor: Actor, uuid: string)
   const name = (await findDeviceNames(ctx.db, ctx.namespaceId, [uuid])).get(uuid);
   if (name === undefined) throw new AppError("device.not_found", "No device with this UUID is known here.");
   const entry = { action: "device.delete" as const, target: { kind: "device" as const, id: uuid, name } };
-  await audited(ctx, { actor, entry }, async (finish) => {
+  await auditBackendChange(ctx, { actor, entry }, async (finish) => {
     const revoked = await ctx.db.$transaction((tx) => revokeCertificatesOfDevice(tx, ctx, actor, uuid));
     await ctx.backends.registry.deleteDevice(ctx, uuid);
     await ctx.db.$transaction((tx) => finish(tx, { certificatesRevoked: revoked }));

@@ -4,8 +4,8 @@ import type { CredentialBundle, IssueDevice } from "#lib/contracts/console/devic
 import { ADMISSION_CHANNEL, notify, publishEvent } from "#lib/db/events.ts";
 import { issueDeviceCertificate } from "#lib/pki/issue.ts";
 import { generateCertificateKey } from "#lib/pki/keys.ts";
+import { auditBackendChange } from "#services/audit/service.ts";
 import { recordActivity, setCertificate } from "#services/fleet/service.ts";
-import { audited } from "./audited.ts";
 import { openFleetCa } from "./authorities.ts";
 import { assertTomlSafe, credentialBundle } from "./bundle.ts";
 import type { IdentityCtx } from "./ctx.ts";
@@ -37,7 +37,7 @@ export async function issueDevice(
     target: { kind: "device" as const, id: deviceUuid, name: input.name },
     after: { hardwareId: input.hardwareId, simulated, allowed: !pending },
   };
-  return audited(ctx, { actor, entry }, async (finish) => {
+  return auditBackendChange(ctx, { actor, entry }, async (finish) => {
     const rootPem = await loadDoorRootPem(ctx);
     const signed = await sign(ctx, deviceUuid, simulated);
     const { certificate } = signed;

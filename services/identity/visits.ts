@@ -6,8 +6,8 @@ import { isAppError } from "#lib/errors/app-error.ts";
 import type { KnownCertificate } from "#lib/pki/admission.ts";
 import { CANONICAL_UUID } from "#lib/pki/admission.ts";
 import { type CertificateFacts, certificatePem } from "#lib/pki/certificates.ts";
+import { auditBackendChange } from "#services/audit/service.ts";
 import { touchDevices } from "#services/fleet/service.ts";
-import { audited } from "./audited.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import { applyDecision, lockCertificate, lockOf } from "./decisions.ts";
 import * as store from "./store.ts";
@@ -80,7 +80,7 @@ export async function admitNewcomer(ctx: IdentityCtx, visit: Visit): Promise<voi
     target: { kind: "certificate" as const, id: fingerprint, name: row?.name ?? deviceUuid },
     after: { state: "allowed", deviceUuid, by: row === null ? "policy of the authority" : "allowlist" },
   };
-  await audited(ctx, { actor: SYSTEM, entry }, async (finish) => {
+  await auditBackendChange(ctx, { actor: SYSTEM, entry }, async (finish) => {
     await createNamed(ctx, visit, { uuid: deviceUuid, name: row?.name ?? deviceUuid });
     await ctx.db.$transaction(async (tx) => {
       await lockInTransaction(tx, `certificate:${ctx.namespaceId}:${fingerprint}`);

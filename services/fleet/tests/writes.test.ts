@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { SYSTEM } from "#lib/authz/actor.ts";
+import type { DeviceProgress } from "#lib/domain/update-progress.ts";
 import {
   getDevice,
   listActivity,
