@@ -9,7 +9,7 @@ import type { DeviceFilter } from "./use-device-params.ts";
 export function SearchBar({ filter }: { filter: DeviceFilter }) {
   const { params, active, search, drop, clear } = filter;
   return (
-    <div className="mb-3.5 grid gap-2">
+    <div className="mb-3.5 grid grid-cols-1 gap-2">
       <div className="flex items-center gap-2">
         <SearchField
           label="Search devices"
