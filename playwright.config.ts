@@ -3,6 +3,7 @@ import { defineConfig } from "@playwright/test";
 /** Whole installs from the build that is there (`npm run build` first), seen with the system's own Chromium. */
 export default defineConfig({
   testDir: "e2e",
+  globalSetup: "./e2e/support/global-setup.ts",
   outputDir: "artifacts/browser",
   workers: 1,
   fullyParallel: false,

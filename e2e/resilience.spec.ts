@@ -18,7 +18,7 @@ test.beforeAll(async () => {
   wire = await openTcpProxy({ host: "127.0.0.1", port });
   address = `http://localhost:${wire.port}`;
   system = await startOwnSystem({ PORT: String(port), PUBLIC_URL: address });
-  api = await adminApi(system);
+  ({ api } = await adminApi(system));
   for (const name of ["first-device", "second-device"])
     expect((await api.post("/api/v1/devices/issue", { name, hardwareId: "rpi4" })).status).toBe(201);
 });

@@ -39,7 +39,7 @@ test("support sees every control that it may not use, with what it lacks, and no
 });
 
 test("the API refuses support what the buttons refuse, and a refusal signs nobody out", async ({ install }) => {
-  const { sample, system } = install;
+  const { sample, consoleUrl } = install;
   const context = await install.open("support");
   const page = await context.newPage();
   await page.goto("/overview");
@@ -54,9 +54,9 @@ test("the API refuses support what the buttons refuse, and a refusal signs nobod
     ["POST", "/api/v1/users", { name: "x", email: "x@example.org", role: "admin", password: PASSWORD }],
   ];
   for (const [method, path, data] of calls) {
-    const response = await page.request.fetch(`${system.consoleUrl}${path}`, {
+    const response = await page.request.fetch(`${consoleUrl}${path}`, {
       method,
-      headers: { origin: system.consoleUrl },
+      headers: { origin: consoleUrl },
       ...(data === undefined ? {} : { data }),
     });
     expect(response.status(), `${method} ${path}`).toBe(403);
@@ -71,12 +71,12 @@ test("when the session ends, one signs in again in place and the form is still f
   install,
   browser,
 }) => {
-  const { api, system } = install;
+  const { api, consoleUrl } = install;
   await addUser(install, "renew");
   const context = await browser.newContext();
   const page = await context.newPage();
-  await signIn(page, system.consoleUrl, "renew");
-  await page.goto(`${system.consoleUrl}/images?open=upload`);
+  await signIn(page, consoleUrl, "renew");
+  await page.goto(`${consoleUrl}/images?open=upload`);
   const form = page.getByRole("dialog").filter({ hasText: "Upload an image" });
   await form.getByLabel("Name").fill("kept");
   await form.getByLabel("Version").fill("9.9.9");
@@ -103,18 +103,18 @@ test("when the session ends, one signs in again in place and the form is still f
 });
 
 test("signing out everywhere ends every browser of that person", async ({ install, browser }) => {
-  const { system } = install;
+  const { consoleUrl } = install;
   await addUser(install, "everywhere");
   const contexts = await Promise.all([browser.newContext(), browser.newContext()]);
   const pages = await Promise.all(contexts.map((context) => context.newPage()));
-  for (const page of pages) await signIn(page, system.consoleUrl, "everywhere");
+  for (const page of pages) await signIn(page, consoleUrl, "everywhere");
   const [here, elsewhere] = pages;
   if (here === undefined || elsewhere === undefined) throw new Error("two pages were opened");
   await here.getByRole("button", { name: /theme and sign-out/ }).click();
   await here.getByRole("menuitem", { name: "Sign out everywhere" }).click();
   await expect(here).toHaveURL(/\/sign-in/);
-  expect((await elsewhere.request.get(`${system.consoleUrl}/api/v1/me`)).status()).toBe(401);
-  await elsewhere.goto(`${system.consoleUrl}/devices`);
+  expect((await elsewhere.request.get(`${consoleUrl}/api/v1/me`)).status()).toBe(401);
+  await elsewhere.goto(`${consoleUrl}/devices`);
   await expect(elsewhere).toHaveURL(/\/sign-in\?from=/);
   await Promise.all(contexts.map((context) => context.close()));
 });

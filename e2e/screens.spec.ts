@@ -99,7 +99,7 @@ for (const role of ROLES) {
 }
 
 test("the ways in are accessible, fit a phone and are quiet", async ({ install, browser }) => {
-  const origin = install.system.consoleUrl;
+  const origin = install.consoleUrl;
   const context = await browser.newContext({ baseURL: origin });
   const quiet = watch(context, origin);
   const page = await context.newPage();
@@ -124,7 +124,7 @@ test("pictures of the README", async ({ install }) => {
 });
 
 async function look(install: Install, role: Role, screen: Screen): Promise<void> {
-  const origin = install.system.consoleUrl;
+  const origin = install.consoleUrl;
   const context = await install.open(role);
   const quiet = watch(context, origin);
   const page = await context.newPage();
