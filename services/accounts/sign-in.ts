@@ -42,25 +42,25 @@ export async function signIn(ctx: Ctx, input: SignIn): Promise<{ sessionId: stri
     input.password.slice(0, MAX_PASSWORD_LENGTH),
     usable ? found.passwordHash : null,
   );
-  if (!matches || found === null) {
-    ctx.log.warn({ address: input.address }, "a sign-in failed");
-    throw new AppError("auth.invalid_credentials", "E-mail or password is wrong.");
-  }
+  if (!matches || found === null) throw invalidCredentials(ctx, input.address);
   await attemptStore.forgiveAttempt(ctx.db, { forget: [keys.pair, keys.account], lower: keys.address });
   return beginSession(ctx, found, input);
 }
 
 async function beginSession(
   ctx: Ctx,
-  user: { id: string; name: string; role: "support" | "operator" | "admin" },
+  user: { id: string; name: string; role: "support" | "operator" | "admin"; passwordHash: string },
   input: SignIn,
 ): Promise<{ sessionId: string; userId: string }> {
   const now = ctx.clock();
   const sessionId = randomUUID();
-  const actor: Actor = { kind: "user", ...user, sessionId, address: input.address };
+  const { id, name, role } = user;
+  const actor: Actor = { kind: "user", id, name, role, sessionId, address: input.address };
   await sessionStore.pruneSessions(ctx.db, user.id, now);
   await attemptStore.pruneAttempts(ctx.db, new Date(now.getTime() - KEEP_WINDOWS_MS));
   await ctx.db.$transaction(async (tx) => {
+    // A new password ends the sessions there are; one that begins with the old one at that moment must not be left over.
+    if (!(await store.holdCredentials(tx, user))) throw invalidCredentials(ctx, input.address);
     await sessionStore.insertSession(tx, {
       id: sessionId,
       userId: user.id,
@@ -75,6 +75,11 @@ async function beginSession(
     });
   });
   return { sessionId, userId: user.id };
+}
+
+function invalidCredentials(ctx: Ctx, address: string): AppError {
+  ctx.log.warn({ address }, "a sign-in failed");
+  return new AppError("auth.invalid_credentials", "E-mail or password is wrong.");
 }
 
 /** An e-mail address is typed by strangers and may be long or somebody's password: its hash is the key. */

@@ -1,7 +1,7 @@
 import type { Role } from "#lib/authz/permissions.ts";
 import { RoleName, type User } from "#lib/contracts/console/accounts.ts";
 import { decodeCursor, encodeCursor, type ListQuery, type Page } from "#lib/contracts/console/common.ts";
-import type { DbOrTx } from "#lib/db/client.ts";
+import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
 import { escapeLike } from "#lib/db/like.ts";
 import { idleSince } from "./session-life.ts";
@@ -20,6 +20,18 @@ export async function findUser(db: DbOrTx, id: string): Promise<UserRow | null> 
 export async function findCredentials(db: DbOrTx, email: string): Promise<(UserRow & { passwordHash: string }) | null> {
   const row = await db.user.findUnique({ where: { email }, select: { ...USER, passwordHash: true } });
   return row === null ? null : { ...toUserRow(row), passwordHash: row.passwordHash };
+}
+
+/**
+ * Keeps the user's password and standing as they are until the transaction ends.
+ *
+ * @returns whether they still are what somebody has just signed in with
+ */
+export async function holdCredentials(tx: Tx, user: { id: string; passwordHash: string }): Promise<boolean> {
+  const rows = await tx.$queryRaw<unknown[]>`
+    SELECT 1 FROM user_account
+    WHERE id = ${user.id}::uuid AND "passwordHash" = ${user.passwordHash} AND "disabledAt" IS NULL FOR SHARE`;
+  return rows.length > 0;
 }
 
 export function countUsers(db: DbOrTx): Promise<number> {

@@ -234,6 +234,29 @@ describe("a session", () => {
   });
 });
 
+describe("a sign-in under way", () => {
+  it("is refused when the password changes before the session is there", async () => {
+    const { email, id } = await person("support");
+    const { signingIn } = await ctx.db.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT 1 FROM user_account WHERE id = ${id}::uuid FOR UPDATE`;
+      const signingIn = attempt(email);
+      signingIn.catch(() => undefined);
+      await expect.poll(() => countWaiting(), { timeout: 10_000, interval: 20 }).toBe(1);
+      await tx.user.update({ where: { id }, data: { passwordHash: "another" } });
+      return { signingIn };
+    });
+    await refuses(signingIn, "auth.invalid_credentials");
+    expect(await ctx.db.userSession.count({ where: { userId: id } })).toBe(0);
+  });
+});
+
+/** Transactions of this database that wait for a lock of another. */
+async function countWaiting(): Promise<number> {
+  const [row] = await ctx.db.$queryRaw<{ waiting: bigint }[]>`
+    SELECT count(*) AS waiting FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  return Number(row?.waiting ?? 0);
+}
+
 describe("the last admin", () => {
   it("can be neither demoted, disabled nor deleted, also not by two at once", async () => {
     const fresh = await createTestDatabase();
