@@ -1,22 +1,19 @@
 "use client";
 
-import { Ellipsis, Radio, Unplug } from "lucide-react";
+import { Radio, Unplug } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
 import { GuardedButton } from "#components/shell/me.tsx";
-import { IconButton } from "#components/ui/button.tsx";
 import { Digest } from "#components/ui/digest.tsx";
 import { PageHead } from "#components/ui/page.tsx";
 import { Pill } from "#components/ui/status.tsx";
 import { SimulatedTag, Tag } from "#components/ui/tag.tsx";
 import { RelativeTime } from "#components/ui/time.tsx";
 import type { Device } from "#lib/contracts/console/devices.ts";
+import { DeviceMenu } from "./device-menu.tsx";
 import { newUpdateHref } from "./new-update.ts";
 
-const MoreMenu = dynamic(() => import("./device-menu.tsx").then((module) => module.DeviceMenu), {
-  loading: () => <More />,
-});
 const RenameDialog = dynamic(() => import("./rename-dialog.tsx").then((module) => module.RenameDialog));
 const DeleteDialog = dynamic(() => import("./delete-dialog.tsx").then((module) => module.DeleteDialog));
 
@@ -25,7 +22,6 @@ export type DeviceAct = "none" | "rename" | "delete";
 export function DeviceHead({ device }: { device: Device }) {
   const router = useRouter();
   const [act, setAct] = useState<DeviceAct>("none");
-  const [menuWanted, setMenuWanted] = useState(false);
   const close = () => setAct("none");
   return (
     <>
@@ -47,11 +43,7 @@ export function DeviceHead({ device }: { device: Device }) {
             <GuardedButton permission="update.launch" onClick={() => router.push(newUpdateHref([device.uuid]))}>
               Update…
             </GuardedButton>
-            {menuWanted ? (
-              <MoreMenu device={device} trigger={<More />} onAct={setAct} />
-            ) : (
-              <More onClick={() => setMenuWanted(true)} />
-            )}
+            <DeviceMenu device={device} onAct={setAct} />
           </>
         }
       />
@@ -59,10 +51,6 @@ export function DeviceHead({ device }: { device: Device }) {
       {act === "delete" ? <DeleteDialog device={device} onClose={close} /> : null}
     </>
   );
-}
-
-function More(props: Partial<React.ComponentProps<typeof IconButton>>) {
-  return <IconButton look="plain" {...props} label="More" aria-haspopup="menu" icon={<Ellipsis aria-hidden />} />;
 }
 
 /** When it was last at the door, and no more than that: whether it is "online" nobody can know. */

@@ -1,18 +1,18 @@
 "use client";
 
-import { Pencil, Square, Trash2 } from "lucide-react";
-import type { ReactElement } from "react";
+import { Ellipsis, Pencil, Square, Trash2 } from "lucide-react";
 import { useCan } from "#components/shell/me.tsx";
+import { IconButton } from "#components/ui/button.tsx";
 import { Menu, MenuItem, MenuLine } from "#components/ui/menu.tsx";
 import { toast } from "#components/ui/toast.tsx";
 import { useStopSimulation } from "#lib/client/mutations.ts";
 import type { Device } from "#lib/contracts/console/devices.ts";
 import type { DeviceAct } from "./device-head.tsx";
 
-type DeviceMenuProps = { device: Device; trigger: ReactElement; onAct: (act: DeviceAct) => void };
+type DeviceMenuProps = { device: Device; onAct: (act: DeviceAct) => void };
 
 /** What a role may not do is shown with what it lacks. */
-export function DeviceMenu({ device, trigger, onAct }: DeviceMenuProps) {
+export function DeviceMenu({ device, onAct }: DeviceMenuProps) {
   const mayRename = useCan("device.rename");
   const mayDelete = useCan("device.delete");
   const maySimulate = useCan("simulation.manage");
@@ -23,7 +23,7 @@ export function DeviceMenu({ device, trigger, onAct }: DeviceMenuProps) {
       (error: Error) => toast.failed("Not stopped", error.message),
     );
   return (
-    <Menu trigger={trigger} defaultOpen>
+    <Menu trigger={(props) => <IconButton look="plain" {...props} label="More" icon={<Ellipsis aria-hidden />} />}>
       <MenuItem disabled={!mayRename} onClick={() => onAct("rename")}>
         <Pencil aria-hidden />
         Rename…

@@ -7,6 +7,7 @@ import { IconButton } from "#components/ui/button.tsx";
 import { Kbd } from "#components/ui/tag.tsx";
 import { LiveBadge } from "./live-badge.tsx";
 import { useMe } from "./me.tsx";
+import { UserMenu } from "./user-menu.tsx";
 
 const CommandMenu = dynamic(() => import("./command-menu.tsx").then((module) => module.CommandMenu));
 const Drawer = dynamic(() => import("./drawer.tsx").then((module) => module.Drawer));
@@ -50,41 +51,9 @@ export function TopBar() {
       </button>
       <IconButton label="Find" className="md:hidden" icon={<Search aria-hidden />} onClick={() => setOpen("find")} />
       <LiveBadge />
-      <UserButton />
+      <UserMenu />
       {open === "find" ? <CommandMenu onClose={close} /> : null}
       {open === "drawer" ? <Drawer onClose={close} /> : null}
     </header>
   );
-}
-
-const UserMenu = dynamic(() => import("./user-menu.tsx").then((module) => module.UserMenu), {
-  loading: () => <Avatar />,
-});
-
-function UserButton() {
-  const [wanted, setWanted] = useState(false);
-  return wanted ? <UserMenu trigger={<Avatar />} /> : <Avatar onClick={() => setWanted(true)} />;
-}
-
-function Avatar(props: React.ComponentProps<"button">) {
-  const { name } = useMe();
-  return (
-    <button
-      type="button"
-      {...props}
-      aria-label={`${name}: theme and sign-out`}
-      aria-haspopup="menu"
-      className="size-[26px] shrink-0 rounded-full bg-accent-soft text-center text-xs leading-[26px] font-semibold text-accent-ink"
-    >
-      {initials(name)}
-    </button>
-  );
-}
-
-function initials(name: string): string {
-  const words = name.split(/[\s@._-]+/).filter((word) => word !== "");
-  return words
-    .slice(0, 2)
-    .map((word) => [...word][0]?.toUpperCase() ?? "")
-    .join("");
 }

@@ -1,8 +1,8 @@
 "use client";
 
 import { LogOut, Monitor, Moon, Sun } from "lucide-react";
-import { type ReactElement, useState } from "react";
-import { Menu, MenuItem, MenuLine, MenuRadio } from "#components/ui/menu.tsx";
+import { useState } from "react";
+import { Menu, MenuItem, MenuLine, MenuRadio, type MenuTriggerProps } from "#components/ui/menu.tsx";
 import { toast } from "#components/ui/toast.tsx";
 import { api } from "#lib/client/api.ts";
 import { parsePreference, setPreference } from "#lib/client/preferences.ts";
@@ -17,16 +17,19 @@ const THEMES = [
 ] as const;
 
 /** Who is signed in, how the console looks, and the ways out. */
-export function UserMenu({ trigger }: { trigger: ReactElement }) {
+export function UserMenu() {
   const me = useMe();
-  const [theme, setTheme] = useState(() => parsePreference("theme", document.documentElement.dataset.theme));
+  const [chosen, setTheme] = useState<string | null>(null);
+  const theme =
+    chosen ??
+    (typeof document === "undefined" ? "system" : parsePreference("theme", document.documentElement.dataset.theme));
   const chooseTheme = (value: string) => {
     const next = parsePreference("theme", value);
     setPreference("theme", next);
     setTheme(next);
   };
   return (
-    <Menu trigger={trigger} defaultOpen>
+    <Menu trigger={(props) => <Avatar {...props} />}>
       <div className="px-2 py-1.5">
         <div className="truncate font-medium">{me.name}</div>
         <div className="truncate text-sm text-ink-3">
@@ -56,4 +59,26 @@ async function leave(out: () => Promise<unknown>) {
   } catch (error) {
     toast.failed("Not signed out", error instanceof ApiProblem ? error.message : "The console does not answer.");
   }
+}
+
+function Avatar(props: MenuTriggerProps) {
+  const { name } = useMe();
+  return (
+    <button
+      type="button"
+      {...props}
+      aria-label={`${name}: theme and sign-out`}
+      className="size-[26px] shrink-0 rounded-full bg-accent-soft text-center text-xs leading-[26px] font-semibold text-accent-ink"
+    >
+      {initials(name)}
+    </button>
+  );
+}
+
+function initials(name: string): string {
+  const words = name.split(/[\s@._-]+/).filter((word) => word !== "");
+  return words
+    .slice(0, 2)
+    .map((word) => [...word][0]?.toUpperCase() ?? "")
+    .join("");
 }
