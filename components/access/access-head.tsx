@@ -15,7 +15,7 @@ export function AccessHead({ actions }: { actions: ReactNode }) {
         meta={
           <>
             Who may use this console, and with which tokens scripts do ·{" "}
-            <Link href="/docs/api" className="link">
+            <Link href="/docs/api" className="link underline">
               API reference
             </Link>
           </>

@@ -88,6 +88,12 @@ describe("explain", () => {
     expect(results(change)).toMatchObject({ download: "ok", install: "bad" });
   });
 
+  it("leaves a device's own code as it came", () => {
+    const failed = facts({ status: "failed", lastFailure: { code: "rpi4:INSTALL_FAILED", text: null, at: now } });
+    const { reasons } = explain(failed, now);
+    expect(reasons.find(({ check }) => check === "install")?.text).toBe("rpi4:INSTALL_FAILED.");
+  });
+
   it("puts a failed download at the download", () => {
     const change: Partial<WhyFacts> = {
       status: "failed",

@@ -207,5 +207,7 @@ function heard(facts: WhyFacts, now: Date): string {
 }
 
 function reason(check: WhyReason["check"], result: WhyReason["result"], text: string, at?: Date | null): WhyReason {
-  return { check, result, text: text.charAt(0).toUpperCase() + text.slice(1), at: at?.toISOString() ?? null };
+  // A code or a hardware id at its beginning stays as the device wrote it.
+  const sentence = /^[a-z]+ /.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  return { check, result, text: sentence, at: at?.toISOString() ?? null };
 }
