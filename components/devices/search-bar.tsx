@@ -18,7 +18,7 @@ export function SearchBar({ filter }: { filter: DeviceFilter }) {
           onSearch={search}
         />
         {active === 0 ? null : (
-          <Button look="quiet" className="h-[34px]" onClick={clear}>
+          <Button look="quiet" className="h-[34px] max-sm:h-10" onClick={clear}>
             Clear filters
           </Button>
         )}

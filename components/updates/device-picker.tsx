@@ -109,7 +109,7 @@ export function DevicePicker({ hardwareIds, chosen, onChange }: DevicePickerProp
           busy={gathering}
           disabled={total === 0 || total > MOST}
           onClick={() => void chooseAll()}
-          className="h-[34px]"
+          className="h-[34px] max-sm:h-10"
         >
           Choose all {data?.totalIsExact === false ? "about " : ""}
           {count(total)}
