@@ -3,6 +3,7 @@ import { decodeCursor, encodeCursor, type Page } from "#lib/contracts/console/co
 import { Activity, type DeviceFacets, type ListDevices } from "#lib/contracts/console/devices.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
 import { Prisma } from "#lib/db/generated/client.ts";
+import { escapeLike } from "#lib/db/like.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { certificateStateAt, matching } from "./store-filter.ts";
 
@@ -193,10 +194,14 @@ export async function countFacets(
 
 export async function listActivityPage(
   db: DbOrTx,
-  of: { namespaceId: string; deviceUuid: string },
-  page: { limit: number; cursor?: string | undefined },
+  device: { namespaceId: string; deviceUuid: string },
+  page: { limit: number; cursor?: string | undefined; q?: string | undefined },
 ): Promise<Page<Activity>> {
   const after = page.cursor === undefined ? null : activityCursor(page.cursor);
+  const of: Prisma.FleetActivityWhereInput = {
+    ...device,
+    ...(page.q === undefined ? {} : { text: { contains: escapeLike(page.q), mode: "insensitive" } }),
+  };
   const [rows, total] = await Promise.all([
     db.fleetActivity.findMany({
       where: { ...of, ...(after === null ? {} : { id: { lt: after } }) },

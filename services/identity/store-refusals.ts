@@ -20,7 +20,10 @@ export type RefusalBatchRow = {
 };
 
 /** Adds attempts in one statement; no two rows of a batch may share fingerprint and code. */
-export async function addRefusals(db: DbOrTx, namespaceId: string, batch: readonly RefusalBatchRow[]): Promise<void> {
+export async function addRefusals(db: DbOrTx, namespaceId: string, given: readonly RefusalBatchRow[]): Promise<void> {
+  // In one order, so that two gateways lock the rows they share alike.
+  const keyOf = (row: RefusalBatchRow) => `${row.fingerprint}:${row.code}`;
+  const batch = [...given].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   await db.$executeRaw`
     INSERT INTO refused_attempt
       (id, "namespaceId", fingerprint, code, sentence, "subjectDn", "issuerDn", address, count, "firstAt", "lastAt")

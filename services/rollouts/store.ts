@@ -128,9 +128,12 @@ export async function listDevices(
     updateId: of.id,
     namespaceId,
     ...(query.state === undefined ? {} : { state: query.state }),
+    ...(query.q === undefined
+      ? {}
+      : { deviceUuid: { in: await findDevices(db, namespaceId, { id: of.id, q: query.q }) } }),
   };
   const rows = await db.updateDevice.findMany({
-    where: { ...filter, ...(after === null ? {} : { deviceUuid: { gt: after } }) },
+    where: { AND: [filter, after === null ? {} : { deviceUuid: { gt: after } }] },
     orderBy: { deviceUuid: "asc" },
     take: query.limit + 1,
   });
@@ -147,6 +150,16 @@ export async function listDevices(
     total: await db.updateDevice.count({ where: filter }),
     totalIsExact: true,
   };
+}
+
+/** Devices of an update whose name contains the text or whose uuid begins with it; an update has at most 10,000. */
+async function findDevices(db: DbOrTx, namespaceId: string, of: { id: string; q: string }): Promise<string[]> {
+  const text = escapeLike(of.q.trim());
+  const rows = await db.$queryRaw<{ deviceUuid: string }[]>`
+    SELECT d."deviceUuid" FROM update_device d
+    LEFT JOIN fleet_device f ON f."namespaceId" = ${namespaceId} AND f.uuid = d."deviceUuid"
+    WHERE d."updateId" = ${of.id}::uuid AND (f.name ILIKE ${`%${text}%`} OR d."deviceUuid"::text LIKE ${`${text.toLowerCase()}%`})`;
+  return rows.map(({ deviceUuid }) => deviceUuid);
 }
 
 export async function countDevices(db: DbOrTx, updateIds: readonly string[]): Promise<Map<string, UpdateCounts>> {

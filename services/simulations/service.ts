@@ -79,7 +79,7 @@ export async function stopSimulation(ctx: Ctx, actor: Actor, deviceUuid: string)
 export async function listSimulations(
   ctx: Ctx,
   actor: Actor,
-  query: { limit: number; cursor?: string | undefined },
+  query: { limit: number; cursor?: string | undefined; q?: string | undefined },
 ): Promise<Page<SimulatedDevice>> {
   requirePermission(actor, "device.read");
   return store.listSimulations(ctx.db, ctx.namespaceId, query);

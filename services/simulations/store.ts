@@ -1,6 +1,8 @@
 import { cursorPart, decodeCursor, encodeCursor, type Page, Uuid } from "#lib/contracts/console/common.ts";
 import type { SimulatedDevice } from "#lib/contracts/console/devices.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
+import type { Prisma } from "#lib/db/generated/client.ts";
+import { escapeLike } from "#lib/db/like.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 
 type Row = {
@@ -43,10 +45,13 @@ export async function getSimulation(db: DbOrTx, namespaceId: string, deviceUuid:
 export async function listSimulations(
   db: DbOrTx,
   namespaceId: string,
-  query: { limit: number; cursor?: string | undefined },
+  query: { limit: number; cursor?: string | undefined; q?: string | undefined },
 ): Promise<Page<SimulatedDevice>> {
   const after = query.cursor === undefined ? null : cursorPart(decodeCursor(query.cursor, 1)[0], Uuid);
-  const where = { namespaceId };
+  const where: Prisma.SimulatedDeviceWhereInput = {
+    namespaceId,
+    ...(query.q === undefined ? {} : { name: { contains: escapeLike(query.q), mode: "insensitive" } }),
+  };
   const rows = await db.simulatedDevice.findMany({
     where: { ...where, ...(after === null ? {} : { deviceUuid: { gt: after } }) },
     select: VISIBLE,
