@@ -208,6 +208,12 @@ describe("the proxy", () => {
     }
   });
 
+  it("refuses for want of a permission before it looks at a body's size", async () => {
+    const headers = { ...bearer(test.tokens.support), "content-length": "999999999" };
+    const path = address("reposerver", "/api/v1/user_repo/targets/{}");
+    expect(await call(relay, { method: "PUT", path, headers })).toEqual({ status: 403, code: "auth.forbidden" });
+  });
+
   it.each([
     ["PUT", "director", "/api/v1/device/{}/manifest"],
     ["GET", "director", "/api/v1/device/{}/targets.json"],

@@ -71,6 +71,18 @@ describe("the event stream", () => {
     pruned.close();
   });
 
+  it("says reset when the connection that hears of changes was lost, since nobody knows what was missed", async () => {
+    const stream = await open();
+    await stream.next(isNamed("ready"));
+    await test.console.db.$queryRaw`
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND query LIKE 'LISTEN%'`;
+    expect(await stream.next(isNamed("reset"))).not.toBeNull();
+    await publish("after");
+    expect(await stream.next(about("after"))).not.toBeNull();
+    stream.close();
+  });
+
   it("takes an id that is none for a first visit", async () => {
     const stream = await open({ "last-event-id": "'; DROP TABLE" });
     expect(await stream.next(isNamed("ready"))).not.toBeNull();
@@ -87,12 +99,12 @@ describe("the event stream", () => {
     stream.close();
   });
 
-  it("ends with the session it was opened by", async () => {
+  it("ends with the session it was opened by, without waiting for the next heartbeat", async () => {
     const { cookie, userId, sessionId } = await test.session("support");
     const stream = await openEventSource(`${server.url}/api/v1/events`, { cookie });
     await stream.next(isNamed("ready"));
     await signOut(requestCtx(test.console, "test"), { userId, sessionId }, "192.0.2.1");
-    expect(await stream.next(isNamed("never"))).toBeNull();
+    expect(await stream.next(isNamed("heartbeat"))).toBeNull();
   });
 
   it("has room for a few of one reader and refuses more", async () => {

@@ -27,6 +27,7 @@ import {
 import { verifyChain } from "#services/audit/service.ts";
 import { createTestClock, createTestCtx, type TestClock } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import { releaseOnceWaiting } from "#tests/harness/held-lock.ts";
 
 const PASSWORD = "correct horse battery";
 const HOUR_MS = 3_600_000;
@@ -264,10 +265,9 @@ describe("the last admin", () => {
     const make = (email: string) =>
       createUser(at, SYSTEM, { email, name: "A", role: "admin", password: PASSWORD }).then(({ id }) => id);
     const [one, two] = [await make("one@example.com"), await make("two@example.com")];
-    const results = await Promise.allSettled([
-      changeUser(at, SYSTEM, one, { role: "support" }),
-      deleteUser(at, SYSTEM, two),
-    ]);
+    const results = await releaseOnceWaiting(at.db, { name: "accounts:admins", waiters: 2 }, () =>
+      Promise.allSettled([changeUser(at, SYSTEM, one, { role: "support" }), deleteUser(at, SYSTEM, two)]),
+    );
     expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
     const left = (await listUsers(at, SYSTEM, { limit: 50 })).data.find(({ role }) => role === "admin");
     const id = left?.id ?? "";
