@@ -1,7 +1,7 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { CircleAlert } from "lucide-react";
+import { CircleAlert, CirclePause } from "lucide-react";
 import dynamic from "next/dynamic";
 import { parseAsString, useQueryState, useQueryStates } from "nuqs";
 import { GuardedButton } from "#components/shell/me.tsx";
@@ -67,6 +67,11 @@ export function UpdatePage({ id }: { id: string }) {
         }
       />
       <div className="grid gap-5">
+        {update.trouble === null ? null : (
+          <Callout tone="warn" icon={CirclePause} title="It waits for a back end.">
+            {update.trouble} It is tried again by itself.
+          </Callout>
+        )}
         {update.counts.failed > 0 ? <FailureCallout update={update} /> : null}
         <Card
           title={plural(update.counts.total, "device")}

@@ -203,6 +203,7 @@ function summary(row: UpdateRow, counts: UpdateCounts | undefined) {
     createdAt: row.createdAt.toISOString(),
     createdBy: actorName(row.createdBy),
     finishedAt: row.finishedAt?.toISOString() ?? null,
+    trouble: row.state === "launching" || row.state === "cancelling" ? row.trouble : null,
     counts: counts ?? emptyCounts(),
   };
 }

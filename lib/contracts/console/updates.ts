@@ -72,6 +72,8 @@ export const Update = z.object({
   createdAt: Instant,
   createdBy: z.string(),
   finishedAt: Instant.nullable(),
+  /** Why launching or cancelling does not go on right now; it is tried again by itself. */
+  trouble: z.string().nullable(),
   counts: UpdateCounts,
   /** The first 200; all under /devices. */
   devices: z.array(UpdateDevice),
