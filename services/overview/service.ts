@@ -10,7 +10,7 @@ import { listAudit } from "#services/audit/service.ts";
 import { listImages } from "#services/catalog/service.ts";
 import { countFleet } from "#services/fleet/service.ts";
 import { countTrust, listCertificates } from "#services/identity/service.ts";
-import { listUpdates } from "#services/rollouts/service.ts";
+import { hasProvenUpdate, listUpdates } from "#services/rollouts/service.ts";
 import { toAttention } from "./attention.ts";
 
 const UPDATES_SHOWN = 5;
@@ -22,7 +22,7 @@ const IMAGE_PAGES = 5;
 /** @throws AppError `auth.forbidden` */
 export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overview> {
   requirePermission(actor, "overview.read");
-  const [fleet, trust, images, backends, updates, running, latest, approved] = await Promise.all([
+  const [fleet, trust, images, backends, updates, running, latest, approved, proven] = await Promise.all([
     countFleet(ctx, actor),
     countTrust(ctx, actor),
     readImages(ctx, actor),
@@ -31,6 +31,7 @@ export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overvi
     countRunning(ctx, actor),
     listAudit(ctx, actor, ListAudit.parse({ limit: ENTRIES_SHOWN })),
     listCertificates(ctx, actor, ListCertificates.parse({ limit: 1, state: "allowed" })),
+    hasProvenUpdate(ctx, actor),
   ]);
   return {
     attention: toAttention({ fleet, trust, mismatched: images?.mismatched ?? [], backends }),
@@ -41,7 +42,7 @@ export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overvi
       connected: fleet.total > 0,
       approved: approved.total > 0,
       image: (images?.total ?? 0) > 0,
-      updated: updates.data.some(({ counts }) => counts.updated > 0),
+      updated: proven,
     },
     backends,
     counts: { pending: trust.pending, refusals: trust.refusedLastDay, runningUpdates: running },

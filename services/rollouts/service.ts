@@ -145,6 +145,12 @@ export async function listUpdateDevices(
   return store.listDevices(ctx.db, ctx.namespaceId, of);
 }
 
+/** Whether any device has ever proven an update here. @throws AppError `auth.forbidden` */
+export async function hasProvenUpdate(ctx: Ctx, actor: Actor): Promise<boolean> {
+  requirePermission(actor, "update.read");
+  return store.hasProven(ctx.db, ctx.namespaceId);
+}
+
 /** For the worker. */
 export async function resumeUpdates(ctx: BackendCtx): Promise<void> {
   await driveAll(ctx);

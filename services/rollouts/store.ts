@@ -162,6 +162,11 @@ async function findDevices(db: DbOrTx, namespaceId: string, of: { id: string; q:
   return rows.map(({ deviceUuid }) => deviceUuid);
 }
 
+export async function hasProven(db: DbOrTx, namespaceId: string): Promise<boolean> {
+  const row = await db.updateDevice.findFirst({ where: { namespaceId, state: "updated" }, select: { updateId: true } });
+  return row !== null;
+}
+
 export async function countDevices(db: DbOrTx, updateIds: readonly string[]): Promise<Map<string, UpdateCounts>> {
   const groups = await db.updateDevice.groupBy({
     by: ["updateId", "state"],
