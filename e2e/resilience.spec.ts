@@ -108,7 +108,7 @@ test("tokens are in no address, no page and no log", async ({ page, context }) =
   const replied = page.waitForResponse((reply) => reply.url().endsWith("/api/v1/tokens") && reply.status() === 201);
   await dialog.getByRole("button", { name: "Create the token" }).click();
   const token = String(at(await (await replied).json(), "token"));
-  await expect(dialog.getByText(token)).toBeVisible();
+  await expect(dialog.getByLabel("The token")).toHaveValue(token);
   expect(
     (await page.request.get(`${address}/api/v1/me`, { headers: { authorization: `Bearer ${token}` } })).status(),
   ).toBe(200);
@@ -161,15 +161,18 @@ test("every page has a content security policy with a fresh nonce, the missing o
 async function killServices(): Promise<Server> {
   system.kill9("services");
   const grave = createServer((socket) => socket.destroy());
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    if (await listens(grave, system.servicesPort)) return grave;
-  }
-  throw new Error("the services came back too fast");
+  await expect.poll(() => listens(grave, system.servicesPort), { timeout: 20_000, intervals: [5] }).toBe(true);
+  return grave;
 }
 
 function listens(server: Server, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => resolve(true));
+    const settle = (listening: boolean) => {
+      server.removeAllListeners("error").removeAllListeners("listening");
+      resolve(listening);
+    };
+    server.once("error", () => settle(false));
+    server.once("listening", () => settle(true));
+    server.listen(port, "127.0.0.1");
   });
 }

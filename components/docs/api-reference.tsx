@@ -23,7 +23,7 @@ export function ApiReference({ groups }: { groups: readonly { noun: string; entr
           <>
             Everything the console does. Send a token as <code className="mono">Authorization: Bearer …</code> · errors
             are problem+json with a code and a request id ·{" "}
-            <a href="/api/v1/openapi.json" className="link">
+            <a href="/api/v1/openapi.json" className="link underline">
               openapi.json
             </a>
           </>

@@ -92,7 +92,7 @@ function columns(show: (device: UpdateDevice) => void): readonly Column<UpdateDe
       rowHeader: true,
       wrap: true,
       cell: ({ uuid, name, reason }) => (
-        <div className="min-w-28 lg:min-w-56">
+        <div className="min-w-28 xl:min-w-56">
           {name === null ? (
             <span className="mono text-ink-2">{uuid}</span>
           ) : (
