@@ -70,7 +70,7 @@ let_in() { [ "$(door "$device" /director/1.root.json)" = 200 ]; }
 until_true 1 "approval did not reach the door within a second" let_in
 
 step "it registers and reports what it runs"
-reports() { [ "$(api GET "/api/v1/devices/$uuid" | field .status)" = up_to_date ]; }
+reports() { [ -n "$(api GET "/api/v1/devices/$uuid" | field .lastManifestAt)" ]; }
 until_true 30 "the device did not report: $(tail -3 "$work/device.log" 2>/dev/null)" reports
 
 step "an image is uploaded and verified"
