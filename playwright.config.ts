@@ -5,8 +5,12 @@ export default defineConfig({
   testDir: "e2e",
   globalSetup: "./e2e/support/global-setup.ts",
   outputDir: "artifacts/browser",
-  workers: 1,
-  fullyParallel: false,
+  workers: 2,
+  // Journeys hold the product to deadlines and break installs, so they run alone; looking at screens changes nothing.
+  projects: [
+    { name: "journeys", testIgnore: "screens.spec.ts", workers: 1 },
+    { name: "screens", testMatch: "screens.spec.ts", fullyParallel: true, dependencies: ["journeys"] },
+  ],
   forbidOnly: process.env.CI !== undefined,
   reporter: "line",
   timeout: 120_000,
