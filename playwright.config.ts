@@ -9,7 +9,14 @@ export default defineConfig({
   // Journeys hold the product to deadlines and break installs, so they run alone; looking at screens changes nothing.
   projects: [
     { name: "journeys", testIgnore: "screens.spec.ts", workers: 1 },
-    { name: "screens", testMatch: "screens.spec.ts", fullyParallel: true, dependencies: ["journeys"] },
+    {
+      name: "screens",
+      testMatch: "screens.spec.ts",
+      fullyParallel: true,
+      dependencies: ["journeys"],
+      // Each keeps its pictures anyway; recording every step of them costs more than the looking.
+      use: { trace: "off" },
+    },
   ],
   forbidOnly: process.env.CI !== undefined,
   reporter: "line",
