@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<Device>[] = [
         <Link
           href={`/devices/${device.uuid}`}
           prefetch={false}
-          className="max-w-52 truncate py-1 hover:underline max-sm:max-w-36"
+          className="max-w-36 truncate py-1 hover:underline min-[1400px]:max-w-52"
         >
           {device.name}
         </Link>
@@ -38,7 +38,7 @@ const COLUMNS: readonly Column<Device>[] = [
     id: "hardware",
     head: "Hardware",
     sort: "hardware",
-    from: "md",
+    from: "xl",
     cell: ({ hardwareIds: [first, ...others] }) =>
       first === undefined ? (
         <Nothing />
@@ -56,7 +56,7 @@ const COLUMNS: readonly Column<Device>[] = [
   {
     id: "why",
     head: "Why",
-    from: "lg",
+    from: "wide",
     grow: true,
     cell: (device) => (
       <span className="text-ink-2" data-tip={device.why.summary}>
@@ -74,7 +74,7 @@ const COLUMNS: readonly Column<Device>[] = [
       return image === null ? (
         <Nothing />
       ) : (
-        <span className="block max-w-44 truncate" data-tip={image.filename}>
+        <span className="block max-w-28 truncate min-[1400px]:max-w-44" data-tip={image.filename}>
           {image.filename}
         </span>
       );
@@ -84,7 +84,7 @@ const COLUMNS: readonly Column<Device>[] = [
     id: "certificate",
     head: "Certificate",
     sort: "certificate",
-    from: "lg",
+    from: "xl",
     cell: (device) => <CertificateBadge certificate={device.certificate} />,
   },
   {

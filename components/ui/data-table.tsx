@@ -13,7 +13,7 @@ export type Column<Row> = {
   sort?: string;
   align?: "right";
   /** Hidden on screens narrower than this. */
-  from?: "sm" | "md" | "lg" | "xl";
+  from?: "sm" | "md" | "lg" | "xl" | "wide";
   /** Takes the room that is left and cuts its text short. */
   grow?: boolean;
   /** The cell that names the row. */
@@ -39,7 +39,13 @@ type DataTableProps<Row> = {
   skeletonRows?: number;
 };
 
-const FROM = { sm: "max-sm:hidden", md: "max-md:hidden", lg: "max-lg:hidden", xl: "max-xl:hidden" };
+const FROM = {
+  sm: "max-sm:hidden",
+  md: "max-md:hidden",
+  lg: "max-lg:hidden",
+  xl: "max-xl:hidden",
+  wide: "max-[1399px]:hidden",
+};
 
 /** A table of the server's rows: it never sorts or filters by itself, so that what it shows is true of the whole set. */
 export function DataTable<Row>(props: DataTableProps<Row>) {
