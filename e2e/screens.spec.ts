@@ -119,6 +119,7 @@ test("pictures of the README", async ({ install }) => {
   for (const name of ["devices", "images"]) {
     await page.goto(`/${name}`);
     await settle(page);
+    await page.getByText("Live", { exact: true }).waitFor();
     await renewReadmePicture(page, name);
   }
   await context.close();

@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<Device>[] = [
         <Link
           href={`/devices/${device.uuid}`}
           prefetch={false}
-          className="max-w-36 truncate py-1 hover:underline min-[1400px]:max-w-52"
+          className="max-w-36 truncate py-1 hover:underline min-[1100px]:max-w-52"
         >
           {device.name}
         </Link>
