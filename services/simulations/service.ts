@@ -4,7 +4,7 @@ import type { Page } from "#lib/contracts/console/common.ts";
 import { CredentialBundle, type SimulatedDevice, type StartSimulation } from "#lib/contracts/console/devices.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { notify, publishEvent, SIMULATION_CHANNEL } from "#lib/db/events.ts";
-import { AppError } from "#lib/errors/app-error.ts";
+import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { record } from "#services/audit/service.ts";
 import { issueDevice } from "#services/identity/service.ts";
 import * as store from "./store.ts";
@@ -93,10 +93,19 @@ export async function claimSimulations(
   const now = ctx.clock();
   const until = new Date(now.getTime() + lease.seconds * 1_000);
   const claimed = await store.claim(ctx.db, { runner: lease.runner, now, until, take: MAX_RUNNING });
-  return claimed.map(({ sealedBundle, ...device }) => {
+  return claimed.flatMap((device) => open(ctx, device) ?? []);
+}
+
+/** A bundle that can't be opened must not keep the others from running. */
+function open(ctx: Ctx, { sealedBundle, ...device }: store.Claimed): RunnableDevice | null {
+  try {
     const opened = ctx.keys.open(sealedBundle, purpose(device.deviceUuid)).toString("utf8");
     return { ...device, files: CredentialBundle.parse(JSON.parse(opened)).files };
-  });
+  } catch (err) {
+    if (!isAppError(err, "keys.unsealable")) throw err;
+    ctx.log.error({ err, deviceUuid: device.deviceUuid }, "a simulated device's credentials can't be opened");
+    return null;
+  }
 }
 
 /** Lets another worker take over at once. */
