@@ -19,6 +19,8 @@ interface Check {
 interface Count {
   readonly passed: number;
   readonly failed: number;
+  /** What failed, by file and name. */
+  readonly failures: readonly string[];
 }
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -66,12 +68,14 @@ function vitest(name: string, options: readonly string[]): Check {
     report: {
       file,
       read(json) {
-        const { numPassedTests, numFailedTests, testResults } = JSON.parse(json) as VitestReport;
-        // A file that does not even load has no failed test of its own.
-        const broken = testResults.filter(({ status, assertionResults }) => {
-          return status === "failed" && !assertionResults.some((test) => test.status === "failed");
+        const { numPassedTests, testResults } = JSON.parse(json) as VitestReport;
+        const failures = testResults.flatMap(({ name, status, assertionResults }) => {
+          const failed = assertionResults.filter((test) => test.status === "failed").map((test) => test.fullName);
+          // A file that does not even load has no failed test of its own.
+          const said = failed.length === 0 && status === "failed" ? ["(the file itself)"] : failed;
+          return said.map((test) => `${path.relative(root, name)}: ${test}`);
         });
-        return { passed: numPassedTests, failed: numFailedTests + broken.length };
+        return { passed: numPassedTests, failed: failures.length, failures };
       },
     },
   };
@@ -79,8 +83,7 @@ function vitest(name: string, options: readonly string[]): Check {
 
 interface VitestReport {
   numPassedTests: number;
-  numFailedTests: number;
-  testResults: { status: string; assertionResults: { status: string }[] }[];
+  testResults: { name: string; status: string; assertionResults: { status: string; fullName: string }[] }[];
 }
 
 function playwright(): Check {
@@ -92,8 +95,9 @@ function playwright(): Check {
     report: {
       file,
       read(json) {
-        const { stats, errors } = JSON.parse(json) as PlaywrightReport;
-        return { passed: stats.expected + stats.flaky, failed: stats.unexpected + errors.length };
+        const { stats, errors, suites } = JSON.parse(json) as PlaywrightReport;
+        const failures = [...suites.flatMap(unexpectedOf), ...errors.map(({ message }) => message ?? "an error")];
+        return { passed: stats.expected + stats.flaky, failed: stats.unexpected + errors.length, failures };
       },
     },
   };
@@ -101,7 +105,19 @@ function playwright(): Check {
 
 interface PlaywrightReport {
   stats: { expected: number; unexpected: number; flaky: number };
-  errors: unknown[];
+  errors: { message?: string }[];
+  suites: PlaywrightSuite[];
+}
+
+interface PlaywrightSuite {
+  file: string;
+  specs?: { title: string; tests: { status: string }[] }[];
+  suites?: PlaywrightSuite[];
+}
+
+function unexpectedOf({ file, specs = [], suites = [] }: PlaywrightSuite): string[] {
+  const failed = specs.filter(({ tests }) => tests.some(({ status }) => status === "unexpected"));
+  return [...failed.map(({ title }) => `${file}: ${title}`), ...suites.flatMap(unexpectedOf)];
 }
 
 function bin(name: string, ...args: string[]): string[] {
@@ -124,10 +140,10 @@ function run({ command: [program = "", ...args], env }: Check): Promise<number> 
 /** A runner that failed without saying how many tests did counts as one failure. */
 function countOf({ report }: Check, exitCode: number): Count {
   if (report === undefined || !existsSync(report.file)) {
-    return exitCode === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+    return exitCode === 0 ? { passed: 1, failed: 0, failures: [] } : { passed: 0, failed: 1, failures: [] };
   }
-  const { passed, failed } = report.read(readFileSync(report.file, "utf8"));
-  return { passed, failed: exitCode !== 0 && failed === 0 ? 1 : failed };
+  const count = report.read(readFileSync(report.file, "utf8"));
+  return exitCode !== 0 && count.failed === 0 ? { ...count, failed: 1 } : count;
 }
 
 function summarise(): void {
@@ -137,6 +153,10 @@ function summarise(): void {
     console.log(
       `${verdict} ${name.padEnd(22)} ${seconds.toFixed(1).padStart(7)} s  ${count.passed} passed, ${count.failed} failed`,
     );
+  }
+  for (const { count } of outcomes) {
+    for (const failure of count.failures.slice(0, 20))
+      console.log(`failed ${failure.replaceAll(/\s+/g, " ").slice(0, 200)}`);
   }
   const sum = (of: (count: Count) => number) => outcomes.reduce((total, { count }) => total + of(count), 0);
   const last = `${sum((count) => count.passed)} passed, ${sum((count) => count.failed)} failed`;
