@@ -1,0 +1,16 @@
+/** One line of the report that `npm run contracts` prints: an endpoint of a contract and what proves it. */
+export type ContractEndpoint = {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** As the contract writes it, with the base path and Fastify's `:name` or `*` for parameters: `/api/v1/devices/:uuid`. */
+  readonly path: string;
+  /** Which of several forms of one path: "with JSON body", "[B]". */
+  readonly form?: string;
+  /** The clause, e.g. "device-registry.md 2.1". */
+  readonly contract: string;
+} & (
+  | {
+      /** The test that shows it: its file, and its title exactly as written there. */
+      readonly test: { readonly file: string; readonly title: string };
+    }
+  | { /** Why it is deliberately not there. */ readonly absent: string }
+);
