@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 /** Runs the system's `openssl` in a folder of its own, so that our certificates meet an implementation that is not ours. */
 export type OpensslFolder = {
+  readonly path: string;
   run(args: string): string;
   /** Without blocking, for what talks to a server of this process; all it prints, whatever its exit code. */
   talk(args: string, input?: string): Promise<string>;
@@ -16,6 +17,7 @@ export type OpensslFolder = {
 export function openssl(): OpensslFolder {
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-openssl-"));
   return {
+    path: folder,
     run: (args) =>
       execFileSync("openssl", args.split(" "), { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }),
     talk: (args, input = "") =>
