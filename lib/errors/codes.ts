@@ -55,6 +55,14 @@ export const ERROR_CODES = [
   "certificate.not_found",
   "certificate.wrong_state",
   "certificate.conflict",
+  // OSTree objects
+  "ostree.malformed",
+  "ostree.too_large",
+  "ostree.commit_mismatch",
+  "ostree.dirtree_mismatch",
+  "ostree.dirmeta_mismatch",
+  "ostree.file_mismatch",
+  "ostree.file_malformed",
   // devices and images
   "device.not_found",
   "device.conflict",
@@ -111,6 +119,15 @@ export const ERROR_CODES = [
   "ota.ecu_replacement_disabled",
   "ota.replace_ecu_assignment_exists",
   "ota.assignment_in_flight_devices",
+  "ota.object_missing",
+  "ota.blob_missing",
+  "ota.object_exists",
+  "ota.out_of_band_storage_not_supported",
+  "ota.commit_missing",
+  "ota.delta_missing",
+  "ota.missing_superblock_hash",
+  "ota.static_delta_exists",
+  "ota.static_delta_not_uploaded",
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
