@@ -44,6 +44,21 @@ export const COMMANDS: readonly Command[] = [
     },
   },
   {
+    name: "client create",
+    synopsis: "--name N --scope S,S [--expires 30d] [--certificate FILE]",
+    summary: "make a machine client for build tools and print its id and secret as JSON",
+    options: {
+      name: { type: "string", required: true },
+      scope: { type: "string", required: true },
+      expires: { type: "string" },
+      certificate: { type: "string" },
+    },
+    run: async (given) => {
+      await ensureClient();
+      return (await import("#cli/commands/client.ts")).createClient(given);
+    },
+  },
+  {
     name: "device issue",
     synopsis: "--name N --hardware H --out DIR [--simulated] [--pending]",
     summary: "write the credentials of a new device",

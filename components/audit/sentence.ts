@@ -11,6 +11,8 @@ export const DEEDS: Readonly<Record<AuditAction, string>> = {
   "user.delete": "deleted the user",
   "token.create": "created the token",
   "token.revoke": "revoked the token",
+  "machine_client.create": "created the machine client",
+  "machine_client.revoke": "revoked the machine client",
   "authority.create": "created the authority",
   "certificate.issue": "issued credentials to",
   "certificate.allow": "allowed the certificate",

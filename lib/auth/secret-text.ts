@@ -4,6 +4,8 @@ const SECRET_BYTES = 32;
 
 /** API tokens are known by their look, so that scanners of leaked secrets find them. */
 export const TOKEN_PREFIX = "gh_";
+/** The secret of a machine client. */
+export const MACHINE_SECRET_PREFIX = "ghs_";
 const TOKEN = /^gh_[A-Za-z0-9_-]{43}$/;
 
 /** A secret that a person or machine is given once; we keep its hash. 256 random bits need no slow hash. */

@@ -35,6 +35,10 @@ export const keys = {
     devices: (id: string, params: ListParams) => ["updates", "devices", id, tidy(params)] as const,
   },
   users: { all: ["users"] as const, list: (params: ListParams) => ["users", "list", tidy(params)] as const },
+  machineClients: {
+    all: ["machine-clients"] as const,
+    list: (params: ListParams) => ["machine-clients", "list", tidy(params)] as const,
+  },
   tokens: { all: ["tokens"] as const, list: (params: ListParams) => ["tokens", "list", tidy(params)] as const },
   audit: { all: ["audit"] as const, list: (params: ListParams) => ["audit", "list", tidy(params)] as const },
   overview: { all: ["overview"] as const },
@@ -51,7 +55,7 @@ export const AREAS_OF_TOPIC: Readonly<Record<string, readonly string[]>> = {
   refusal: ["refusals", "overview"],
   image: ["images", "overview"],
   update: ["updates", "devices", "images", "overview"],
-  account: ["users", "tokens"],
+  account: ["users", "tokens", "machine-clients"],
   audit: ["audit", "overview"],
   simulation: ["simulations", "devices"],
 };

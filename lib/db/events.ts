@@ -13,6 +13,8 @@ export type ConsoleTopic =
 
 export const EVENTS_CHANNEL = "gatehouse_events";
 export const ADMISSION_CHANNEL = "gatehouse_admission";
+/** A bare `clientId`: what the tools door remembers of it is no longer true. */
+export const MACHINE_CLIENT_CHANNEL = "gatehouse_machine_client";
 export const SIMULATION_CHANNEL = "gatehouse_simulation";
 
 export type ConsoleEventMessage = { id: string; ns: string; topic: ConsoleTopic; subjectId: string };

@@ -5,10 +5,20 @@ import type { Ctx } from "#lib/ctx.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import * as store from "./store.ts";
 
+export {
+  createMachineClient,
+  createMachineClientUntil,
+  findMachineCredential,
+  listMachineClients,
+  type MachineClientMade,
+  recordMachineClientUse,
+  revokeMachineClient,
+} from "./machine-clients.ts";
 export { SESSION_SECONDS } from "./session-life.ts";
 export { findSessionActor, getTokenActor, signOut } from "./sessions.ts";
 export { completeSetup, createSetupLink, ensureFirstAdmin, isSetUp } from "./setup.ts";
 export { type SignIn, signIn } from "./sign-in.ts";
+export type { MachineClientRow } from "./store-machine-clients.ts";
 export { createServiceToken, createToken, listTokens, revokeToken } from "./tokens.ts";
 export { changeUser, createUser, deleteUser, listUsers, signOutEverywhere, signOutUser } from "./users.ts";
 

@@ -4,11 +4,21 @@ import * as certificates from "./certificates.ts";
 import * as devices from "./devices.ts";
 import type { Endpoint } from "./endpoint.ts";
 import * as images from "./images.ts";
+import * as machineClients from "./machine-clients.ts";
 import * as overview from "./overview.ts";
 import * as updates from "./updates.ts";
 
 /** Every endpoint of the console API: found in the contract files, so that none can be forgotten here. */
-export const ENDPOINTS: readonly Endpoint[] = [accounts, audit, certificates, devices, images, overview, updates]
+export const ENDPOINTS: readonly Endpoint[] = [
+  accounts,
+  audit,
+  certificates,
+  devices,
+  images,
+  machineClients,
+  overview,
+  updates,
+]
   .flatMap((area) => Object.values(area))
   .filter(isEndpoint);
 
