@@ -36,6 +36,11 @@ export const SETTINGS = z.object({
   ADMISSION_STALE_SECONDS: seconds(30).describe("How long a gateway that lost the database may use what it knows"),
   SIMULATED_DEVICES: z.enum(["on", "off"]).default("on").describe("Whether the console may start simulated devices"),
   ADMIN_EMAIL: z.email().optional().describe("First admin, created unattended together with ADMIN_PASSWORD"),
+  DIRECTOR_ALLOW_ECU_REPLACEMENT: z
+    .enum(["true", "false"])
+    .default("true")
+    .transform((text) => text === "true")
+    .describe("Whether a device may register another list of ECUs than before"),
   DEVICE_REGISTRY_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
   DIRECTOR_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
   REPOSERVER_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
