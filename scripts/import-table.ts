@@ -12,12 +12,13 @@ export interface Rule {
 const CONSOLE_AREAS = "identity|fleet|rollouts|accounts|audit|notifications|catalog|overview|simulations|backend-calls";
 const CONSOLE_SERVICES = new RegExp(`^services/(${CONSOLE_AREAS})/service\\.ts$`);
 const LIB = /^lib\//;
-const PURE = /^lib\/(uptane|pki|domain|authz|errors)\//;
+const PURE = /^lib\/(uptane|pki|domain|authz|errors|ostree)\//;
 
 export const RULES: readonly Rule[] = [
   // The pure core: decisions without input or output.
   { from: /^lib\/pki\//, to: [PURE], packages: [/^node:(crypto|net)$/, /^@peculiar\/x509$/, /^reflect-metadata$/] },
   { from: /^lib\/uptane\//, to: [PURE], packages: [/^node:crypto$/, /^zod$/] },
+  { from: /^lib\/ostree\//, to: [PURE], packages: [/^node:(crypto|zlib)$/] },
   { from: /^lib\/domain\//, to: [PURE, /^lib\/contracts\//], packages: [/^node:crypto$/, /^zod$/] },
   { from: /^lib\/authz\//, to: [PURE], packages: [/^node:crypto$/] },
   { from: /^lib\/errors\//, to: [/^lib\/errors\//], packages: [] },
