@@ -46,6 +46,12 @@ export function planPorts(config: Config): WantedPort[] {
       port: config.DEVICE_DOOR_PORT,
     },
     {
+      setting: "TOOLS_DOOR_PORT",
+      purpose: "the tools door",
+      host: config.TOOLS_DOOR_HOST,
+      port: config.TOOLS_DOOR_PORT,
+    },
+    {
       setting: "DECISION_PORT",
       purpose: "the gateway's decision port",
       host: config.DECISION_HOST,

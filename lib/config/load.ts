@@ -22,6 +22,8 @@ export type Config = Settings & {
   readonly deviceRegistryUrl: string;
   readonly directorUrl: string;
   readonly reposerverUrl: string;
+  readonly treehubUrl: string;
+  readonly toolsUrl: string;
 };
 
 export type Secrets = SecretValues;
@@ -115,8 +117,10 @@ function conflicts(settings: Settings, secrets: Secrets | undefined): string[] {
       problems.push(`${name} and ${other} are both ${settings[name]}. Give each a port of its own.`);
     ports.set(settings[name], name);
   }
-  if ((settings.DEVICE_DOOR_CERT === undefined) !== (settings.DEVICE_DOOR_KEY === undefined)) {
-    problems.push("DEVICE_DOOR_CERT and DEVICE_DOOR_KEY belong together: set both or neither.");
+  for (const door of ["DEVICE_DOOR", "TOOLS_DOOR"] as const) {
+    if ((settings[`${door}_CERT`] === undefined) !== (settings[`${door}_KEY`] === undefined)) {
+      problems.push(`${door}_CERT and ${door}_KEY belong together: set both or neither.`);
+    }
   }
   if (secrets !== undefined && (settings.ADMIN_EMAIL === undefined) !== (secrets.ADMIN_PASSWORD === undefined)) {
     problems.push("ADMIN_EMAIL and ADMIN_PASSWORD belong together: set both or neither.");
@@ -136,6 +140,9 @@ function withDefaults(settings: Settings): Config {
     deviceRegistryUrl: settings.DEVICE_REGISTRY_URL ?? embedded,
     directorUrl: settings.DIRECTOR_URL ?? embedded,
     reposerverUrl: settings.REPOSERVER_URL ?? embedded,
+    treehubUrl: settings.TREEHUB_URL ?? embedded,
+    toolsUrl:
+      settings.TOOLS_URL ?? `https://${urlHost(settings.GATEWAY_HOST[0] ?? "localhost")}:${settings.TOOLS_DOOR_PORT}`,
   };
 }
 

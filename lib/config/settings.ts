@@ -16,7 +16,8 @@ export const SETTINGS = z.object({
   PUBLIC_URL: httpUrl.optional().describe("Address people type; default http://localhost:PORT"),
   DEVICE_DOOR_PORT: port(8443).describe("Device door (mutual TLS)"),
   DEVICE_DOOR_HOST: hostName.default("0.0.0.0").describe("Address the device door binds"),
-  TOOLS_DOOR_PORT: port(8444).describe("Tools door"),
+  TOOLS_DOOR_PORT: port(8444).describe("Tools door (build machines)"),
+  TOOLS_DOOR_HOST: hostName.default("0.0.0.0").describe("Address the tools door binds"),
   DECISION_PORT: port(9010).describe("Decision port, health and metrics of the gateway"),
   DECISION_HOST: hostName.default("127.0.0.1").describe("Address the decision port binds"),
   SERVICES_PORT: port(9000).describe("Embedded OTA Connect services"),
@@ -28,10 +29,13 @@ export const SETTINGS = z.object({
     .describe("Folder of database, blobs and secrets"),
   GATEWAY_HOST: list(hostName)
     .default(["localhost", "127.0.0.1"])
-    .describe("Names in the device door's certificate, comma separated"),
+    .describe("Names in the doors' certificates, comma separated"),
   GATEWAY_URL: httpUrl
     .optional()
     .describe("What devices are told; default https://<first GATEWAY_HOST>:DEVICE_DOOR_PORT"),
+  TOOLS_URL: httpUrl
+    .optional()
+    .describe("What build tools are told; default https://<first GATEWAY_HOST>:TOOLS_DOOR_PORT"),
   TRUSTED_PROXIES: list(cidr).default([]).describe("Ranges whose forwarding headers count; none by default"),
   ADMISSION_STALE_SECONDS: seconds(30).describe("How long a gateway that lost the database may use what it knows"),
   SIMULATED_DEVICES: z.enum(["on", "off"]).default("on").describe("Whether the console may start simulated devices"),
@@ -44,8 +48,11 @@ export const SETTINGS = z.object({
   DEVICE_REGISTRY_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
   DIRECTOR_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
   REPOSERVER_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
+  TREEHUB_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
   DEVICE_DOOR_CERT: z.string().optional().describe("Own certificate chain of the device door, PEM file"),
   DEVICE_DOOR_KEY: z.string().optional().describe("Its key, PEM file"),
+  TOOLS_DOOR_CERT: z.string().optional().describe("Own certificate chain of the tools door, PEM file"),
+  TOOLS_DOOR_KEY: z.string().optional().describe("Its key, PEM file"),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error"])
     .default("info")
