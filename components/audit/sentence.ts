@@ -15,6 +15,8 @@ export const DEEDS: Readonly<Record<AuditAction, string>> = {
   "machine_client.revoke": "revoked the machine client",
   "authority.create": "created the authority",
   "certificate.issue": "issued credentials to",
+  "provisioning_credential.create": "created the provisioning credential",
+  "provisioning_credential.revoke": "revoked the provisioning credential",
   "certificate.allow": "allowed the certificate",
   "certificate.approve": "approved the certificate of",
   "certificate.reject": "rejected the certificate of",

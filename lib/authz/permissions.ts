@@ -29,6 +29,7 @@ const ADMIN = [
   "device.issue",
   "device.delete",
   "certificate.decide",
+  "credential.manage",
   "simulation.manage",
   "account.manage",
   "token.manage",

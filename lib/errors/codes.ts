@@ -55,6 +55,8 @@ export const ERROR_CODES = [
   "certificate.not_found",
   "certificate.wrong_state",
   "certificate.conflict",
+  "provisioning_credential.not_found",
+  "provisioning_credential.used_up",
   // OSTree objects
   "ostree.malformed",
   "ostree.too_large",

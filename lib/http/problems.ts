@@ -59,6 +59,8 @@ export const PROBLEMS = {
   "ostree.dirmeta_mismatch": { status: 400, title: "The directory's metadata is not the named one" },
   "ostree.file_mismatch": { status: 400, title: "The file is not the named one" },
   "ostree.file_malformed": { status: 400, title: "The file object is broken" },
+  "provisioning_credential.not_found": { status: 404, title: "Provisioning credential not found" },
+  "provisioning_credential.used_up": { status: 409, title: "The provisioning credential can't be used any more" },
   "device.not_found": { status: 404, title: "Device not found" },
   "device.conflict": { status: 409, title: "The name is taken" },
   "image.not_found": { status: 404, title: "Image not found" },

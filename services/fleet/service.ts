@@ -18,7 +18,8 @@ import * as store from "./store-write.ts";
 
 export type { FleetEcu } from "./ecus.ts";
 export { getHardware, getManifest } from "./reported.ts";
-export { findDeviceNames } from "./store-names.ts";
+export { uuidsWithHardware } from "./store-filter.ts";
+export { findDeviceByOemId, findDeviceNames } from "./store-names.ts";
 export type { FleetCounts } from "./store-read.ts";
 
 /** Makes the device's row, or renames it. `simulated` absent leaves the mark as it is. */

@@ -13,3 +13,9 @@ export async function findDeviceNames(
   });
   return new Map(rows.map((row) => [row.uuid, row.name]));
 }
+
+/** The UUID of the device that calls itself this. */
+export async function findDeviceByOemId(db: DbOrTx, namespaceId: string, deviceId: string): Promise<string | null> {
+  const row = await db.fleetDevice.findFirst({ where: { namespaceId, deviceId }, select: { uuid: true } });
+  return row?.uuid ?? null;
+}
