@@ -53,6 +53,9 @@ export const SETTINGS = z.object({
   DEVICE_DOOR_KEY: z.string().optional().describe("Its key, PEM file"),
   TOOLS_DOOR_CERT: z.string().optional().describe("Own certificate chain of the tools door, PEM file"),
   TOOLS_DOOR_KEY: z.string().optional().describe("Its key, PEM file"),
+  FETCH_PRIVATE: list(cidr)
+    .default([])
+    .describe("Private ranges that images and delegations may be fetched from; none by default"),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error"])
     .default("info")
