@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { ByteRange } from "#lib/blobs/store.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import { parseRange } from "#lib/http/range.ts";
 import type { ImageRepoCtx } from "./images.ts";
 import * as store from "./store.ts";
 
 /**
- * Sends the bytes of an image, or the one range that was asked for: a device resumes a broken download so.
+ * Sends the bytes of an image, or the one range that was asked for: a device resumes a broken download so. For one that is
+ * kept elsewhere it says where.
  *
  * @throws AppError `ota.target_not_found` | `ota.range_not_satisfiable` | `ota.no_uri_for_unmanaged_target` |
  *   `image.storage_mismatch` (listed, but the bytes are gone)
@@ -19,6 +20,7 @@ export async function sendImage(
 ): Promise<FastifyReply> {
   const image = await describeImage(ctx, filename, reply);
   if (image.blobKey === null) {
+    if (image.uri !== null) return reply.removeHeader("accept-ranges").redirect(image.uri, 302);
     throw new AppError("ota.no_uri_for_unmanaged_target", "The bytes of this image are not kept here.");
   }
   const range = isCurrent(req, image) ? parseRange(req.headers.range, image.length) : null;
@@ -41,26 +43,6 @@ export async function describeImage(ctx: ImageRepoCtx, filename: string, reply: 
   if (image === null) throw new AppError("ota.target_not_found", "There is no such image.");
   reply.type("application/octet-stream").header("accept-ranges", "bytes").header("etag", etagOf(image));
   return image;
-}
-
-/**
- * One range of a representation of `length` bytes; null means the whole, also for what cannot be understood and for more
- * than one range.
- *
- * @see RFC 9110 section 14.1.2 and 14.2
- */
-export function parseRange(header: string | undefined, length: number): ByteRange | "unsatisfiable" | null {
-  const match = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/.exec(header ?? "");
-  const [, first = "", last = ""] = match ?? [];
-  if (match === null || (first === "" && last === "")) return null;
-  if (first === "") {
-    const suffix = Math.min(Number(last), length);
-    return suffix === 0 ? "unsatisfiable" : { start: length - suffix, end: length - 1 };
-  }
-  const start = Number(first);
-  const end = last === "" ? length - 1 : Math.min(Number(last), length - 1);
-  if (last !== "" && Number(last) < start) return null;
-  return start >= length ? "unsatisfiable" : { start, end };
 }
 
 /** A range of other bytes than the client already has would make a mixed file. */

@@ -4,12 +4,12 @@ import { otaInstant } from "#lib/contracts/ota/common.ts";
 import { PutTargetQuery, TargetFilename, TargetItemsQuery } from "#lib/contracts/ota/reposerver.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { parseEntity } from "#lib/http/ota-parse.ts";
+import { receiveUpload } from "#lib/http/receive-upload.ts";
 import { sendErrorWithoutBody } from "#lib/http/server.ts";
 import { describeImage, sendImage } from "./download.ts";
 import { addImage, deleteImage, type ImageRepoCtx } from "./images.ts";
 import { type OpenRepo, sendSigned } from "./routes.ts";
 import * as store from "./store.ts";
-import { receiveUpload } from "./upload.ts";
 import { verifyImage } from "./verification.ts";
 
 type WithFilename = { Params: { "*": string } };

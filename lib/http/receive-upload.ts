@@ -15,7 +15,7 @@ const FORM_LIMITS = { files: 1, fields: 20, parts: 40, fieldSize: 16_384, header
  */
 export async function receiveUpload(
   req: IncomingMessage,
-  blobs: BlobStore,
+  blobs: Pick<BlobStore, "stage">,
   limits: StageLimits,
 ): Promise<{ isForm: boolean; staged: StagedBlob }> {
   const contentType = req.headers["content-type"] ?? "";
