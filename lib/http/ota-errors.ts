@@ -25,6 +25,8 @@ export function toOtaError(error: unknown): { status: number; body: OtaErrorBody
 /** Codes whose contract name is not their own. */
 const RENAMED: Partial<Record<ErrorCode, string>> = {
   "ota.root_role_missing_upstream": "root_role_not_found",
+  "ota.root_role_refused": "invalid_root_role",
+  "ota.role_keys_offline": "role_keys_not_found",
   "image.not_found": "target_not_found",
   "image.exists": "conflicting_entity",
   "image.in_use": "image_in_use",
