@@ -24,9 +24,14 @@ export default defineConfig({
         },
       },
       {
-        // Whole installs from the build that is there: `npm run build` first.
+        // Whole installs from the build that is there: `npm run build` first. One at a time: they are held to seconds.
         extends: true,
-        test: { name: "system", include: ["tests/system/**/*.test.ts"], exclude: ignored },
+        test: {
+          name: "system",
+          include: ["tests/system/**/*.test.ts"],
+          exclude: ignored,
+          globalSetup: ["./tests/harness/global-setup.ts"],
+        },
       },
     ],
   },

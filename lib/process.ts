@@ -6,7 +6,7 @@ import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { createMasterKey, type MasterKey, secretsEqual } from "#lib/keys/master-key.ts";
 import { createLog, type Log } from "#lib/log/log.ts";
 
-const DISPOSE_WITHIN_MS = 4_000;
+const DISPOSE_WITHIN_MS = 3_000;
 const CHECK_VALUE = "master_key_check";
 
 /** What a part's `start` gets. `ctx` is the process's own: a request makes its own from it. */
@@ -22,7 +22,7 @@ export type Process = {
 
 /**
  * The life of every part: configuration, database, master key, then `start`; at SIGTERM, SIGINT or when the supervisor that
- * started it is gone, everything is stopped in reverse within four seconds. Ends with exit code 1 and one log line on a fatal error.
+ * started it is gone, everything is stopped in reverse within three seconds. Ends with exit code 1 and one log line on a fatal error.
  *
  * Problems of the configuration, and a database that cannot be used, are printed as plain sentences: a person reads them.
  */

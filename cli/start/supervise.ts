@@ -12,8 +12,8 @@ const WELL_AFTER_MS = 60_000;
 const READY_WITHIN_MS = 120_000;
 const SHORTEST_HEALTH_PAUSE_MS = 50;
 const LONGEST_HEALTH_PAUSE_MS = 1_000;
-/** Parts dispose within four seconds by themselves; what is left after that is killed. */
-const KILL_AFTER_MS = 4_150;
+/** Parts dispose within three seconds by themselves; what is left is killed, with time to stop the database within the five promised. */
+const KILL_AFTER_MS = 3_150;
 
 export interface RunningPart {
   readonly name: string;
