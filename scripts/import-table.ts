@@ -9,7 +9,7 @@ export interface Rule {
   readonly packages?: readonly RegExp[];
 }
 
-const CONSOLE_AREAS = "identity|fleet|rollouts|accounts|audit|notifications|catalog|overview|simulations|backend-calls";
+const CONSOLE_AREAS = "identity|fleet|rollouts|accounts|audit|notifications|catalog|overview|simulations|backend-calls|verification";
 const CONSOLE_SERVICES = new RegExp(`^services/(${CONSOLE_AREAS})/service\\.ts$`);
 const LIB = /^lib\//;
 const PURE = /^lib\/(uptane|pki|domain|authz|errors|ostree)\//;

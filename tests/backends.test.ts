@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Actor, SYSTEM } from "#lib/authz/actor.ts";
@@ -139,7 +140,9 @@ describe("the image repository's client", () => {
     const sha256 = createHash("sha256").update("content").digest("hex");
     expect(await reposerver.getImage(ctx, "dir_a/app_1")).toMatchObject({ sha256, length: 7, hardwareIds: ["rpi4"] });
     expect((await reposerver.listImages(ctx, ListImages.parse({ q: "app_1" }))).total).toBe(1);
-    expect((await reposerver.verifyImage(ctx, "dir_a/app_1")).verification.state).toBe("verified");
+    const { status, body } = await reposerver.openImage(ctx, "dir_a/app_1");
+    expect([status, await text(body)]).toEqual([200, "content"]);
+    expect(await reposerver.readMetadata(ctx, "9.root.json")).toBeNull();
     await reposerver.deleteImage(ctx, "dir_a/app_1");
     await expect(reposerver.getImage(ctx, "dir_a/app_1")).rejects.toMatchObject({ code: "image.not_found" });
     await expect(reposerver.deleteImage(ctx, "dir_a/app_1")).rejects.toMatchObject({ code: "image.not_found" });

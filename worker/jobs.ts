@@ -3,12 +3,21 @@ import PgBoss from "pg-boss";
 import type { BackendCtx } from "#lib/backends/backends.ts";
 import { pruneEvents, settleUnknown } from "#services/audit/service.ts";
 import { renewDoorCertificate } from "#services/identity/service.ts";
+import { scrubImages } from "#services/verification/service.ts";
 
-type Job = { name: string; cron: string; run: (ctx: BackendCtx) => Promise<void> };
+type Job = {
+  name: string;
+  cron: string;
+  run: (ctx: BackendCtx) => Promise<unknown>;
+  /** When a run counts as dead; five minutes when left out. */
+  expireSeconds?: number;
+};
 
 /** All that happens on a clock (UTC). Each is idempotent: a run that was killed is simply run again. */
 export const JOBS: readonly Job[] = [
   { name: "metadata-re-sign", cron: "*/10 * * * *", run: (ctx) => ctx.backends.maintain(ctx) },
+  // One run looks at one image at least, and the largest takes its time.
+  { name: "images-scrub", cron: "* * * * *", run: scrubImages, expireSeconds: 3_600 },
   { name: "door-certificate-renew", cron: "17 * * * *", run: renewDoorCertificate },
   { name: "audit-settle-unknown", cron: "* * * * *", run: settleUnknown },
   { name: "console-events-prune", cron: "*/5 * * * *", run: pruneEvents },
@@ -25,7 +34,12 @@ export async function startJobs(ctx: BackendCtx, databaseUrl: string): Promise<{
   boss.on("error", (err) => ctx.log.warn({ err }, "the job queue has trouble"));
   await boss.start();
   for (const job of JOBS) {
-    await boss.createQueue(job.name, { name: job.name, policy: "singleton", retryLimit: 2, expireInSeconds: 300 });
+    await boss.createQueue(job.name, {
+      name: job.name,
+      policy: "singleton",
+      retryLimit: 2,
+      expireInSeconds: job.expireSeconds ?? 300,
+    });
     await boss.schedule(job.name, job.cron, {}, { tz: "UTC" });
     await boss.work(job.name, { pollingIntervalSeconds: 5 }, async () => {
       const started = performance.now();

@@ -25,9 +25,13 @@ const DeleteImageDialog = dynamic(() => import("./delete-image-dialog.tsx").then
 
 const CHECKS: Record<Image["verification"]["checks"][number]["check"], string> = {
   root: "Root of trust",
-  targets: "Signature",
+  timestamp: "Timestamp",
+  snapshot: "Snapshot",
+  targets: "List of images",
   length: "Length",
   digest: "Digest",
+  commit: "OSTree commit",
+  openpgp: "OpenPGP",
 };
 const RESULTS = {
   ok: { icon: ShieldCheck, ink: "text-ok", word: "checked" },

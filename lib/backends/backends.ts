@@ -5,6 +5,7 @@ import { isAppError } from "#lib/errors/app-error.ts";
 import { createRegistryBackend, type RegistryBackend } from "./device-registry.ts";
 import { createDirectorBackend, type DirectorBackend } from "./director.ts";
 import { type BackendCall, type BackendClient, createBackendClient } from "./http.ts";
+import { createRelay } from "./relay.ts";
 import { createReposerverBackend, type ReposerverBackend } from "./reposerver.ts";
 
 /** It may sign for a thousand devices. */
@@ -38,6 +39,7 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
   const director = connect("director", config.directorUrl, config.DIRECTOR_URL);
   const reposerver = connect("image repository", config.reposerverUrl, config.REPOSERVER_URL);
   const clients = [registry, director, reposerver];
+  const relay = createRelay(config, secrets);
   const embedded = [
     config.DEVICE_REGISTRY_URL === undefined ? registry : null,
     config.DIRECTOR_URL === undefined ? director : null,
@@ -46,13 +48,14 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
   return {
     registry: createRegistryBackend(registry),
     director: createDirectorBackend(director),
-    reposerver: createReposerverBackend(reposerver, config.REPOSERVER_URL === undefined),
+    reposerver: createReposerverBackend(reposerver, config.REPOSERVER_URL === undefined, relay),
     probe: (call) => Promise.all(clients.map((client) => probe(client, call))),
     async maintain(call) {
       await embedded?.send(call, { method: "POST", path: "/api/v1/gatehouse/maintenance", withinMs: MAINTENANCE_MS });
     },
     close() {
       for (const client of clients) client.close();
+      relay.close();
     },
   };
 }

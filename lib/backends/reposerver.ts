@@ -7,6 +7,7 @@ import type { ListImages } from "#lib/contracts/console/images.ts";
 import { RepoImage, RepoImagePage } from "#lib/contracts/ota/reposerver.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { type BackendCall, type BackendClient, parseReply } from "./http.ts";
+import type { Relay } from "./relay.ts";
 import { listSignedTargets } from "./signed-targets.ts";
 
 export type NewImage = {
@@ -32,15 +33,24 @@ export type ReposerverBackend = {
   uploadImage(call: BackendCall, image: NewImage): Promise<void>;
   /** @throws AppError `image.not_found` | `image.in_use` */
   deleteImage(call: BackendCall, filename: string): Promise<void>;
-  /** Recomputes length and digest of the stored bytes. @throws AppError `image.not_found` | `backend.refused` by an external one */
-  verifyImage(call: BackendCall, filename: string): Promise<RepoImage>;
+  /** Signed metadata as it is served, byte for byte: `root.json`, `3.root.json`, `targets.json`. @returns null when there is none */
+  readMetadata(call: BackendCall, name: string): Promise<Buffer | null>;
+  /** An image as a device gets it; the status is the caller's to read, the body must be read or resumed. */
+  openImage(call: BackendCall, filename: string): Promise<{ status: number; body: Readable }>;
 };
 
 const REPO = "/api/v1/user_repo";
 const EXTENSION = `${REPO}/gatehouse/targets`;
 
-/** @param embedded whether the service is ours and has the extension that knows of verification */
-export function createReposerverBackend(client: BackendClient, embedded: boolean): ReposerverBackend {
+/**
+ * @param embedded whether the service is ours and has the extension that knows of verification
+ * @param relay for bytes that are too many to be held
+ */
+export function createReposerverBackend(
+  client: BackendClient,
+  embedded: boolean,
+  relay: Pick<Relay, "send">,
+): ReposerverBackend {
   const get = <T extends z.ZodType>(call: BackendCall, path: string, schema: T): Promise<z.infer<T>> =>
     client.send(call, { method: "GET", path }).then((reply) => parseReply(client, reply, schema), asImageError);
   const signedTargets = async (call: BackendCall) =>
@@ -73,11 +83,18 @@ export function createReposerverBackend(client: BackendClient, embedded: boolean
         return asImageError(error);
       });
     },
-    async verifyImage(call, filename) {
-      const path = `${EXTENSION}/${encodeURIComponent(filename)}/verify`;
-      const reply = await client.send(call, { method: "POST", path }).catch(asImageError);
-      return parseReply(client, reply, RepoImage);
+    async readMetadata(call, name) {
+      const { status, body } = await client.send(call, { method: "GET", path: `${REPO}/${name}`, accept: [404] });
+      return status === 404 ? null : body;
     },
+    openImage: (call, filename) =>
+      relay.send(call, {
+        service: "reposerver",
+        method: "GET",
+        path: `${REPO}/targets/${toPath(filename)}`,
+        headers: {},
+        body: null,
+      }),
   };
 }
 

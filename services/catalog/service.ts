@@ -7,6 +7,7 @@ import { publishEvent } from "#lib/db/events.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
 import { countImageUses } from "#services/fleet/service.ts";
+import { getVerified, verifyUploadedImage, withVerification } from "#services/verification/service.ts";
 import { openUploadForm, type UploadForm } from "./upload-form.ts";
 
 const UNUSED = { installedOn: 0, assignedTo: 0 };
@@ -16,15 +17,21 @@ export async function listImages(ctx: BackendCtx, actor: Actor, query: ListImage
   requirePermission(actor, "image.read");
   const page = await ctx.backends.reposerver.listImages(ctx, query);
   const filenames = page.data.map(({ filename }) => filename);
-  const uses = await countImageUses(ctx.db, ctx.namespaceId, filenames);
-  return { ...page, data: page.data.map((image) => ({ ...image, ...(uses.get(image.filename) ?? UNUSED) })) };
+  const [images, uses] = await Promise.all([
+    withVerification(ctx, page.data),
+    countImageUses(ctx.db, ctx.namespaceId, filenames),
+  ]);
+  return { ...page, data: images.map((image) => ({ ...image, ...(uses.get(image.filename) ?? UNUSED) })) };
 }
 
 /** @throws AppError `auth.forbidden` | `image.not_found` | `backend.*` */
 export async function getImage(ctx: BackendCtx, actor: Actor, filename: string): Promise<Image> {
   requirePermission(actor, "image.read");
-  const image = await ctx.backends.reposerver.getImage(ctx, filename);
-  const uses = await countImageUses(ctx.db, ctx.namespaceId, [filename]);
+  const listed = await ctx.backends.reposerver.getImage(ctx, filename);
+  const [image, uses] = await Promise.all([
+    getVerified(ctx, listed),
+    countImageUses(ctx.db, ctx.namespaceId, [filename]),
+  ]);
   return { ...image, ...(uses.get(filename) ?? UNUSED) };
 }
 
@@ -50,6 +57,9 @@ export async function uploadImage(
     form.abandon();
     throw error;
   }
+  const image = await getImage(ctx, actor, form.fields.filename);
+  if (image.verification.state !== "not_checked") return image;
+  await verifyUploadedImage(ctx, image); // an external repository does not look for itself
   return getImage(ctx, actor, form.fields.filename);
 }
 

@@ -3,6 +3,7 @@ import type { UpdateTargets } from "#lib/contracts/console/updates.ts";
 import type { RepoImage } from "#lib/contracts/ota/reposerver.ts";
 import type { ImageRef, UpdatePlan } from "#lib/domain/eligibility.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
+import { getVerified } from "#services/verification/service.ts";
 
 /**
  * Resolves the file names of an update to the signed images and refuses what would fail on every device.
@@ -22,7 +23,7 @@ export async function resolvePlan(ctx: BackendCtx, targets: UpdateTargets): Prom
       if (target.verification.state === "mismatch") {
         throw new AppError(
           "update.invalid",
-          `The stored bytes of ${to} are not the ones that were signed. Upload it again.`,
+          `${to} did not pass verification: what is stored is not what was signed. The image's page names the check that failed.`,
         );
       }
       if (!target.hardwareIds.includes(hardwareId)) {
@@ -43,7 +44,7 @@ export async function resolvePlan(ctx: BackendCtx, targets: UpdateTargets): Prom
 
 async function findImage(ctx: BackendCtx, filename: string): Promise<RepoImage | null> {
   try {
-    return await ctx.backends.reposerver.getImage(ctx, filename);
+    return await getVerified(ctx, await ctx.backends.reposerver.getImage(ctx, filename));
   } catch (error) {
     if (isAppError(error, "image.not_found")) return null;
     throw error;

@@ -19,6 +19,7 @@ import { advance, type DeviceProgress } from "#lib/domain/update-progress.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { recordRequestedIn } from "#services/audit/service.ts";
 import * as fleet from "#services/fleet/service.ts";
+import { verifyBeforeAssignment } from "#services/verification/service.ts";
 import { driveAll, driveUpdate, requestCancel } from "./drive.ts";
 import { resolvePlan } from "./plan.ts";
 import { closeDevice, lockTracked, lockTrackedMany, moveDevice, moveDevices } from "./progress-store.ts";
@@ -64,6 +65,10 @@ export async function previewUpdate(ctx: BackendCtx, actor: Actor, input: Create
  */
 export async function createUpdate(ctx: BackendCtx, actor: Actor, input: CreateUpdate): Promise<Update> {
   requirePermission(actor, "update.launch");
+  await verifyBeforeAssignment(
+    ctx,
+    Object.values(input.targets).map(({ to }) => to),
+  );
   const judged = await judge(ctx, input);
   const hit = judged.filter(({ verdict }) => verdict.eligible);
   if (hit.length === 0) {

@@ -7,13 +7,30 @@ export const IMAGE_MAX_BYTES = 536_872_000; // the contract's limit of a direct 
 export const VerificationState = z.enum(["verified", "mismatch", "not_checked"]);
 export type VerificationState = z.infer<typeof VerificationState>;
 
+/** In the order in which they are made: an OSTree commit has `commit` where a file has length and digest. */
+export const VERIFICATION_CHECKS = [
+  "root",
+  "timestamp",
+  "snapshot",
+  "targets",
+  "length",
+  "digest",
+  "commit",
+  "openpgp",
+] as const;
+
 export const VerificationCheck = z.object({
-  check: z.enum(["root", "targets", "length", "digest"]),
+  check: z.enum(VERIFICATION_CHECKS),
   result: z.enum(["ok", "failed", "not_checked"]),
+  /** Why it failed, for programs: an error code of the verifier. */
+  code: z.string().nullable().default(null),
   text: z.string(),
   keyIds: z.array(z.string()),
   at: Instant.nullable(),
 });
+export type VerificationCheck = z.infer<typeof VerificationCheck>;
+
+export const Verification = z.object({ state: VerificationState, checks: z.array(VerificationCheck) });
 
 export const Image = z.object({
   filename: z.string(),
@@ -24,7 +41,7 @@ export const Image = z.object({
   length: z.number().int(),
   format: z.enum(["BINARY", "OSTREE"]),
   createdAt: Instant,
-  verification: z.object({ state: VerificationState, checks: z.array(VerificationCheck) }),
+  verification: Verification,
   /** Devices that report it installed, and those that it is assigned to. */
   installedOn: z.number().int(),
   assignedTo: z.number().int(),
@@ -67,6 +84,25 @@ export const getImage = endpoint({
   summary: "One image",
   params: ByFilename,
   reply: Image,
+});
+
+export const verifyImage = endpoint({
+  method: "POST",
+  path: "/api/v1/images/{filename}/verification",
+  permission: "image.upload",
+  summary:
+    "Recompute every check of an image now: metadata from the pinned root on, length and digest of the stored bytes",
+  params: ByFilename,
+  reply: Verification,
+});
+
+export const getVerification = endpoint({
+  method: "GET",
+  path: "/api/v1/images/{filename}/verification",
+  permission: "image.read",
+  summary: "What the last verification of an image found",
+  params: ByFilename,
+  reply: Verification,
 });
 
 export const deleteImage = endpoint({

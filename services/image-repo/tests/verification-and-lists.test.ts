@@ -13,18 +13,20 @@ describe("verification", () => {
   const verify = async () => (await server.call("/gatehouse/targets/app_1/verify", { method: "POST" })).json();
   const shown = async () => (await server.call("/gatehouse/targets/app_1")).json();
 
-  it("runs right after an upload: all four checks, with the keys that signed", async () => {
+  it("runs right after an upload: all six checks, with the keys that signed", async () => {
     await upload(server, "app_1", BYTES);
     const { verification } = await shown();
     expect(verification.state).toBe("verified");
     expect(verification.checks.map(({ check, result }: Record<string, string>) => [check, result])).toEqual([
       ["root", "ok"],
+      ["timestamp", "ok"],
+      ["snapshot", "ok"],
       ["targets", "ok"],
       ["length", "ok"],
       ["digest", "ok"],
     ]);
     const { root } = await verifyAsDevice(server, clock.now);
-    expect(verification.checks[1].keyIds).toEqual(root.signed.roles.targets.keyids);
+    expect(verification.checks[3].keyIds).toEqual(root.signed.roles.targets.keyids);
   });
 
   it("finds a byte flipped on the disk and names both digests; the same bytes uploaded again mend it", async () => {
@@ -46,9 +48,9 @@ describe("verification", () => {
     await upload(server, "app_1", BYTES);
     writeFileSync(blobPath(sha256(BYTES)), BYTES.subarray(1));
     const results = async () => (await verify()).verification.checks.map(({ result }: { result: string }) => result);
-    expect(await results()).toEqual(["ok", "ok", "failed", "failed"]);
+    expect(await results()).toEqual(["ok", "ok", "ok", "ok", "failed", "failed"]);
     await openBlobs(ctx.config).remove(sha256(BYTES));
-    expect(await results()).toEqual(["ok", "ok", "failed", "failed"]);
+    expect(await results()).toEqual(["ok", "ok", "ok", "ok", "failed", "failed"]);
   });
 
   it("finds metadata that was changed in the database", async () => {
@@ -57,7 +59,7 @@ describe("verification", () => {
     const forged = Buffer.from(role.bytes).toString("latin1").replace('"rpi4"', '"rpi5"');
     await ctx.db.imageRole.updateMany({ where: { role: "targets" }, data: { bytes: Buffer.from(forged, "latin1") } });
     const { verification } = await verify();
-    expect([verification.state, verification.checks[1].result]).toEqual(["mismatch", "failed"]);
+    expect([verification.state, verification.checks[3].result]).toEqual(["mismatch", "failed"]);
   });
 
   it("finds a root that was changed, and then trusts no targets", async () => {
@@ -66,7 +68,7 @@ describe("verification", () => {
     const forged = Buffer.from(root.bytes).toString("latin1").replace('"version":1', '"version":2');
     await ctx.db.tufRoot.updateMany({ data: { bytes: Buffer.from(forged, "latin1") } });
     const { verification } = await verify();
-    expect([verification.checks[0].result, verification.checks[1].result]).toEqual(["failed", "not_checked"]);
+    expect([verification.checks[0].result, verification.checks[3].result]).toEqual(["failed", "not_checked"]);
   });
 });
 

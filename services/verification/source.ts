@@ -1,0 +1,51 @@
+import type { Readable } from "node:stream";
+import type { BackendCtx } from "#lib/backends/backends.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+
+export type RepositoryRole = "timestamp" | "snapshot" | "targets";
+
+/** The bytes that stand behind a file name, or why there are none to look at. */
+export type Content =
+  | { readonly kind: "bytes"; readonly stream: Readable }
+  | { readonly kind: "gone" }
+  /** Kept where the repository does not serve them itself: following an address that a back end names is no job for this server. */
+  | { readonly kind: "elsewhere" };
+
+/** What walking an OSTree commit came to. */
+export type CommitFinding =
+  | { readonly kind: "complete"; readonly objects: number }
+  | { readonly kind: "broken"; readonly text: string }
+  | { readonly kind: "unknown"; readonly text: string };
+
+/** An image repository as a device reads it: documents and bytes, nothing that it says about itself. */
+export type RepositorySource = {
+  /** Whose root is pinned: "embedded", or the base address of an external repository. */
+  readonly repository: string;
+  /** @param version null for the newest @returns null when there is none */
+  root(version: number | null): Promise<Uint8Array | null>;
+  role(role: RepositoryRole): Promise<Uint8Array | null>;
+  open(filename: string): Promise<Content>;
+  commit(commit: string): Promise<CommitFinding>;
+};
+
+/** The repository that this install uses, over its contract: the same for the embedded one and for an external one. */
+export function httpSource(ctx: BackendCtx): RepositorySource {
+  const { reposerver } = ctx.backends;
+  return {
+    repository: ctx.config.REPOSERVER_URL ?? "embedded",
+    root: (version) => reposerver.readMetadata(ctx, version === null ? "root.json" : `${version}.root.json`),
+    role: (role) => reposerver.readMetadata(ctx, `${role}.json`),
+    async open(filename) {
+      const { status, body } = await reposerver.openImage(ctx, filename);
+      if (status === 200) return { kind: "bytes", stream: body };
+      body.resume();
+      // 409: listed, but the embedded repository has lost the bytes.
+      if (status === 404 || status === 409 || status === 410) return { kind: "gone" };
+      if (status === 417 || (status >= 300 && status < 400)) return { kind: "elsewhere" };
+      throw new AppError("backend.refused", `The image repository answered ${status} instead of the image.`, {
+        context: { status },
+      });
+    },
+    commit: async () => ({ kind: "unknown", text: "The objects of an OSTree commit were not looked at." }),
+  };
+}
