@@ -76,6 +76,12 @@ export async function lockInTransaction(tx: Tx, name: string): Promise<void> {
   await tx.$queryRaw`SELECT 1 FROM pg_advisory_xact_lock(hashtextextended(${name}, 0))`;
 }
 
+/** Takes several of these locks, always in the same order, so that two who need some of the same never wait for each other in a ring. */
+export async function locksInTransaction(tx: Tx, names: readonly string[]): Promise<void> {
+  await tx.$queryRaw`
+    SELECT count(pg_advisory_xact_lock(hashtextextended(name, 0)))::int FROM unnest(${[...new Set(names)].sort()}::text[]) AS name`;
+}
+
 /**
  * Keeps every transaction that takes one of these names by `lockInTransaction` waiting until this one ends; those that share them with
  * this one go on.

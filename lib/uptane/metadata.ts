@@ -40,28 +40,61 @@ export type ImageTargetInput = {
   readonly filename: string;
   readonly sha256: string;
   readonly length: number;
-  readonly name: string;
-  readonly version: string;
+  /** Without name or version there is no `custom` at all, and no device takes the image. */
+  readonly name: string | null;
+  readonly version: string | null;
   readonly hardwareIds: readonly string[];
-  readonly targetFormat: TargetFormat;
+  readonly targetFormat: TargetFormat | null;
   readonly uri?: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
-  readonly cliUploaded?: boolean;
+  readonly cliUploaded?: boolean | null;
   /** Members somebody added to `custom` that are to survive. Ours win. */
-  readonly extraCustom?: JsonObject;
+  readonly extraCustom?: JsonObject | null;
 };
 
 /**
+ * @param input.delegations the block as it is to stand there; left out when absent
  * @returns `signed` of the image repository's targets
  * @throws AppError `uptane.not_canonical` (a name that is not ASCII) | `uptane.malformed` (a length that contradicts the
  *   format: devices take length 0 for OSTree; a name twice)
  * @see contracts/uptane-metadata.md section 6 and 8, rule 5
  */
-export function buildImageTargets(input: Dated & { readonly targets: readonly ImageTargetInput[] }): JsonObject {
+export function buildImageTargets(
+  input: Dated & { readonly targets: readonly ImageTargetInput[]; readonly delegations?: JsonObject | null },
+): JsonObject {
   const targets: Record<string, JsonObject> = {};
   for (const target of input.targets) addTarget(targets, target, imageCustom(target));
-  return { ...common("Targets", input), targets };
+  const delegations = input.delegations ?? null;
+  return { ...common("Targets", input), targets, ...(delegations === null ? {} : { delegations }) };
+}
+
+/**
+ * The `custom` member of an image in targets and in the answers about it.
+ *
+ * @throws AppError `uptane.not_canonical` | `uptane.malformed`
+ * @see contracts/reposerver-keyserver.md section 3.1
+ */
+export function imageCustom(target: ImageTargetInput): JsonObject | null {
+  if ((target.targetFormat === "OSTREE") !== (target.length === 0)) {
+    throw new AppError("uptane.malformed", "An OSTree image has length 0, and any other image more.");
+  }
+  if (target.name === null || target.version === null) return null;
+  assertAsciiName(target.name, "image name");
+  assertAsciiName(target.version, "image version");
+  for (const hardwareId of target.hardwareIds) assertAsciiName(hardwareId, "hardware id");
+  const cliUploaded = target.cliUploaded ?? null;
+  return {
+    ...target.extraCustom,
+    createdAt: formatExpires(target.createdAt),
+    hardwareIds: target.hardwareIds,
+    name: target.name,
+    targetFormat: target.targetFormat,
+    updatedAt: formatExpires(target.updatedAt),
+    uri: target.uri ?? null,
+    version: target.version,
+    ...(cliUploaded === null ? {} : { cliUploaded }),
+  };
 }
 
 export type DirectorTargetInput = {
@@ -126,7 +159,7 @@ function common(type: string, { version, expires }: Dated): { _type: string; exp
 function addTarget(
   targets: Record<string, JsonObject>,
   target: { readonly filename: string; readonly sha256: string; readonly length: number },
-  custom: JsonObject,
+  custom: JsonObject | null,
 ): void {
   const { filename, sha256, length } = target;
   assertAsciiName(filename, "file name");
@@ -139,26 +172,6 @@ function addTarget(
     });
   }
   targets[filename] = { custom, hashes: { sha256 }, length };
-}
-
-function imageCustom(target: ImageTargetInput): JsonObject {
-  if ((target.targetFormat === "OSTREE") !== (target.length === 0)) {
-    throw new AppError("uptane.malformed", "An OSTree image has length 0, and any other image more.");
-  }
-  assertAsciiName(target.name, "image name");
-  assertAsciiName(target.version, "image version");
-  for (const hardwareId of target.hardwareIds) assertAsciiName(hardwareId, "hardware id");
-  return {
-    ...target.extraCustom,
-    createdAt: formatExpires(target.createdAt),
-    hardwareIds: target.hardwareIds,
-    name: target.name,
-    targetFormat: target.targetFormat,
-    updatedAt: formatExpires(target.updatedAt),
-    uri: target.uri ?? null,
-    version: target.version,
-    ...(target.cliUploaded === undefined ? {} : { cliUploaded: target.cliUploaded }),
-  };
 }
 
 function directorCustom(target: DirectorTargetInput, serials: Set<string>): JsonObject {

@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
 import type { BlobStore, StagedBlob } from "#lib/blobs/store.ts";
 import type { Ctx } from "#lib/ctx.ts";
-import { lockInTransaction, shareLocksInTransaction, type Tx } from "#lib/db/client.ts";
+import { lockInTransaction, locksInTransaction, shareLocksInTransaction, type Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import type { TargetFormat } from "#lib/uptane/roles.ts";
 import { countAssigned } from "#services/fleet/service.ts";
 import { currentRoot, type StoredRoot } from "#services/keyserver/service.ts";
 import { lockRepo, publishImages, type RoleDocument, readRole } from "./roles.ts";
@@ -12,6 +14,18 @@ import * as store from "./store.ts";
 export type ImageRepoCtx = Ctx & { readonly blobs: BlobStore };
 
 export type NewImage = { filename: string; name: string; version: string; hardwareIds: string[] };
+
+/** An image whose bytes are elsewhere: at `uri`, or in an OSTree repository. */
+export type UnmanagedImage = {
+  filename: string;
+  name: string | null;
+  version: string | null;
+  hardwareIds: string[];
+  format: TargetFormat | null;
+  uri: string | null;
+  sha256: string;
+  length: number;
+};
 
 const SWEEP_BATCH = 500;
 
@@ -36,12 +50,36 @@ export async function addImage(
     if (staged.length === 0) {
       throw new AppError("image.invalid", "The image has no bytes. Devices would take it for an OSTree commit.");
     }
-    const root = await currentRoot(ctx, repoId);
-    const published = await ctx.db.$transaction((tx) => listImage(tx, { ctx, repoId, root, image, staged }));
-    return published ?? (await readRole(ctx, repoId, "targets"));
+    const { sha256, length } = staged;
+    const listed = { ...image, format: "BINARY" as const, uri: null, sha256, length };
+    return await list(ctx, repoId, { image: listed, staged });
   } finally {
     await staged.discard();
   }
+}
+
+/**
+ * Lists an image whose bytes are not here. What this repository keeps under the name already stays, if it is the same.
+ *
+ * @returns the targets metadata in force
+ * @throws AppError `image.exists` | `image.invalid` (length and format contradict each other) | `uptane.too_large` |
+ *   `uptane.not_canonical`
+ */
+export async function addUnmanagedImage(
+  ctx: ImageRepoCtx,
+  repoId: string,
+  image: UnmanagedImage,
+): Promise<RoleDocument> {
+  if ((image.format === "OSTREE") !== (image.length === 0)) {
+    throw new AppError("image.invalid", "An OSTree commit has the length 0, and any other image more.");
+  }
+  return list(ctx, repoId, { image, staged: null });
+}
+
+async function list(ctx: ImageRepoCtx, repoId: string, what: Pick<Listing, "image" | "staged">): Promise<RoleDocument> {
+  const root = await currentRoot(ctx, repoId);
+  const published = await ctx.db.$transaction((tx) => listImage(tx, { ctx, repoId, root, ...what }));
+  return published ?? (await readRole(ctx, repoId, "targets"));
 }
 
 /**
@@ -68,7 +106,7 @@ export async function deleteImage(ctx: ImageRepoCtx, repoId: string, filename: s
     await publishEvent(tx, ctx.namespaceId, { topic: "image", subjectId: filename });
     return image;
   });
-  if (deleted.blobKey !== null) await removeUnlisted(ctx, deleted.blobKey);
+  if (deleted.blobKey !== null) await removeUnlisted(ctx, [deleted.blobKey]);
 }
 
 /**
@@ -99,7 +137,10 @@ export async function sweepBlobs(ctx: ImageRepoCtx, olderThan: Date): Promise<nu
   let batch: string[] = [];
   const sweepBatch = async () => {
     const inUse = await store.keysInUse(ctx.db, batch);
-    for (const key of batch) if (!inUse.has(key) && (await removeUnlisted(ctx, key))) removed += 1;
+    removed += await removeUnlisted(
+      ctx,
+      batch.filter((key) => !inUse.has(key)),
+    );
     batch = [];
   };
   for await (const key of ctx.blobs.keysOlderThan(olderThan)) {
@@ -110,27 +151,29 @@ export async function sweepBlobs(ctx: ImageRepoCtx, olderThan: Date): Promise<nu
   return removed;
 }
 
-type Listing = { ctx: ImageRepoCtx; repoId: string; root: StoredRoot; image: NewImage; staged: StagedBlob };
+type Listing = {
+  ctx: ImageRepoCtx;
+  repoId: string;
+  root: StoredRoot;
+  image: UnmanagedImage;
+  /** The bytes, of an image that is to be kept here. */
+  staged: StagedBlob | null;
+};
 
 /** @returns null when nothing changed */
 async function listImage(tx: Tx, { ctx, repoId, root, image, staged }: Listing): Promise<RoleDocument | null> {
   await lockRepo(tx, repoId);
   const before = await store.findImage(tx, ctx.namespaceId, image.filename);
   const buried = before ?? (await store.findTombstone(tx, ctx.namespaceId, image.filename));
-  if (buried !== null && buried.sha256 !== staged.sha256) throw otherBytes(before === null);
-  if (before !== null && isSame(before, image)) {
+  if (buried !== null && (buried.sha256 !== image.sha256 || buried.length !== image.length)) {
+    throw otherBytes(before === null);
+  }
+  const next = successor(before, image, { isStored: staged !== null, now: ctx.clock() });
+  if (before !== null && isSame(before, next)) {
     await keepBytes(tx, staged);
     return null;
   }
-  const now = ctx.clock();
-  await store.putImage(tx, ctx.namespaceId, {
-    ...image,
-    sha256: staged.sha256,
-    length: staged.length,
-    blobKey: staged.sha256,
-    createdAt: before?.createdAt ?? now,
-    updatedAt: now,
-  });
+  await store.putImage(tx, ctx.namespaceId, next);
   await store.dropVerification(tx, ctx.namespaceId, image.filename);
   const targets = await publishImages(tx, { ctx, repoId, root });
   await publishEvent(tx, ctx.namespaceId, { topic: "image", subjectId: image.filename });
@@ -138,40 +181,65 @@ async function listImage(tx: Tx, { ctx, repoId, root, image, staged }: Listing):
   return targets;
 }
 
+/** What nobody said anything about stays: bytes that are here already, the publisher's own part, the age. */
+function successor(
+  before: store.ImageRow | null,
+  image: UnmanagedImage,
+  { isStored, now }: { isStored: boolean; now: Date },
+): store.ImageRow {
+  const kept = before ?? { proprietary: null, cliUploaded: null, storage: "unmanaged", blobKey: null, createdAt: now };
+  const { proprietary, cliUploaded, createdAt } = kept;
+  return {
+    ...image,
+    proprietary,
+    cliUploaded,
+    createdAt,
+    storage: isStored ? "managed" : kept.storage,
+    blobKey: isStored ? image.sha256 : kept.blobKey,
+    updatedAt: now,
+  };
+}
+
 /**
  * Last before the commit, when nothing can be refused any more. The lock is held until the image that needs the bytes is
  * committed, so that no sweep comes in between. Bytes that were there already are replaced: that mends damaged ones.
  */
-async function keepBytes(tx: Tx, staged: StagedBlob): Promise<void> {
-  await lockBlob(tx, staged.sha256);
+export async function keepBytes(tx: Tx, staged: StagedBlob | null): Promise<void> {
+  if (staged === null) return;
+  await locksInTransaction(tx, [lockOfBlob(staged.sha256)]);
   await staged.keep();
 }
 
-/** NOTE: removing a file inside the transaction keeps it under the lock; nothing else waits for this transaction. */
-async function removeUnlisted(ctx: ImageRepoCtx, key: string): Promise<boolean> {
+/**
+ * Removes those of these bytes that no image and no upload needs.
+ *
+ * NOTE: removing a file inside the transaction keeps it under the lock; nothing else waits for this transaction.
+ *
+ * @returns how many
+ */
+export async function removeUnlisted(ctx: ImageRepoCtx, keys: readonly string[]): Promise<number> {
+  if (keys.length === 0) return 0;
   return ctx.db.$transaction(async (tx) => {
-    await lockBlob(tx, key);
-    const inUse = await store.keysInUse(tx, [key]);
-    if (inUse.has(key)) return false;
-    await ctx.blobs.remove(key);
-    return true;
+    await locksInTransaction(tx, keys.map(lockOfBlob));
+    const inUse = await store.keysInUse(tx, keys);
+    const unused = [...new Set(keys)].filter((key) => !inUse.has(key));
+    for (const key of unused) await ctx.blobs.remove(key);
+    return unused.length;
   });
 }
 
 /** Blobs are shared by all namespaces, hence no namespace in the name. */
-async function lockBlob(tx: Tx, key: string): Promise<void> {
-  await lockInTransaction(tx, `blob:${key}`);
+function lockOfBlob(key: string): string {
+  return `blob:${key}`;
 }
 
-function isSame(before: store.ImageRow, image: NewImage): boolean {
-  return (
-    before.name === image.name &&
-    before.version === image.version &&
-    before.hardwareIds.join(",") === image.hardwareIds.join(",")
-  );
+/** Apart from the moment of the change. */
+function isSame(before: store.ImageRow, next: store.ImageRow): boolean {
+  return isDeepStrictEqual({ ...before, updatedAt: next.updatedAt }, next);
 }
 
-function otherBytes(deleted: boolean): AppError {
+/** @param deleted whether the name is only remembered */
+export function otherBytes(deleted: boolean): AppError {
   return new AppError(
     "image.exists",
     `${deleted ? "An image of this name existed" : "An image of this name exists"} with other bytes. Devices that have it would refuse all updates, so a name keeps its bytes for ever: use another version.`,

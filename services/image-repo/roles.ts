@@ -4,6 +4,7 @@ import { AppError } from "#lib/errors/app-error.ts";
 import { buildImageTargets, buildSnapshot, buildTimestamp } from "#lib/uptane/metadata.ts";
 import { currentRoot, type StoredRoot, signRole } from "#services/keyserver/service.ts";
 import * as store from "./store.ts";
+import { toTargetInput } from "./target-item.ts";
 
 export type RoleName = "targets" | "snapshot" | "timestamp";
 export type RoleDocument = { role: RoleName; version: number; bytes: Buffer; checksum: string; expiresAt: Date };
@@ -132,7 +133,7 @@ async function signFrom(tx: Tx, signing: Signing): Promise<RoleDocument> {
 
 async function signTargets(tx: Tx, signing: Signing): Promise<RoleDocument> {
   const images = await store.allImages(tx, signing.ctx.namespaceId);
-  const targets = images.map((image) => ({ ...image, targetFormat: "BINARY" as const }));
+  const targets = images.map(toTargetInput);
   return signAndStore(tx, signing, "targets", (dated) => buildImageTargets({ ...dated, targets }));
 }
 

@@ -1,16 +1,27 @@
 import type { RepoImage } from "#lib/contracts/ota/reposerver.ts";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
-import type { Prisma } from "#lib/db/generated/client.ts";
+import { Prisma } from "#lib/db/generated/client.ts";
 import { escapeLike } from "#lib/db/like.ts";
+import { isJsonObject, type Json, type JsonObject } from "#lib/uptane/json.ts";
+import type { TargetFormat } from "#lib/uptane/roles.ts";
 import type { RoleDocument, RoleName } from "./roles.ts";
+
+/** Uploaded here; uploaded here by a signing tool, which lists it itself; or kept elsewhere. @see contracts/reposerver-keyserver.md section 3.1 */
+export type StorageMethod = "managed" | "cli_managed" | "unmanaged";
 
 export type ImageRow = {
   filename: string;
-  name: string;
-  version: string;
+  /** Without name or version the image has no `custom` part. */
+  name: string | null;
+  version: string | null;
   hardwareIds: string[];
+  format: TargetFormat | null;
   sha256: string;
   length: number;
+  uri: string | null;
+  proprietary: JsonObject | null;
+  cliUploaded: boolean | null;
+  storage: StorageMethod;
   blobKey: string | null;
   createdAt: Date;
   updatedAt: Date;
@@ -21,8 +32,13 @@ const IMAGE = {
   name: true,
   version: true,
   hardwareIds: true,
+  format: true,
   sha256: true,
   length: true,
+  uri: true,
+  proprietary: true,
+  cliUploaded: true,
+  storage: true,
   blobKey: true,
   createdAt: true,
   updatedAt: true,
@@ -64,8 +80,8 @@ export async function pageOfItems(
 }
 
 export async function putImage(tx: Tx, namespaceId: string, image: ImageRow): Promise<void> {
-  const { filename, createdAt, length, ...rest } = image;
-  const content = { ...rest, length: BigInt(length), format: "BINARY", storage: "managed" };
+  const { filename, createdAt, length, proprietary, ...rest } = image;
+  const content = { ...rest, length: BigInt(length), proprietary: proprietary ?? Prisma.DbNull };
   await tx.imageTarget.upsert({
     where: { namespaceId_filename: { namespaceId, filename } },
     create: { namespaceId, filename, createdAt, ...content },
@@ -91,11 +107,12 @@ export async function findTombstone(
   db: DbOrTx,
   namespaceId: string,
   filename: string,
-): Promise<{ sha256: string } | null> {
-  return db.imageTombstone.findUnique({
+): Promise<{ sha256: string; length: number } | null> {
+  const row = await db.imageTombstone.findUnique({
     where: { namespaceId_filename: { namespaceId, filename } },
-    select: { sha256: true },
+    select: { sha256: true, length: true },
   });
+  return row === null ? null : { sha256: row.sha256, length: Number(row.length) };
 }
 
 /** Of these names, those that were deleted and have not come back. */
@@ -108,14 +125,13 @@ export async function findDeleted(db: DbOrTx, namespaceId: string, filenames: re
   return rows.map(({ filename }) => filename);
 }
 
-/** Of these keys, those that an image of any namespace needs. */
-export async function keysInUse(db: DbOrTx, keys: string[]): Promise<Set<string>> {
-  const rows = await db.imageTarget.findMany({
-    where: { blobKey: { in: keys } },
-    distinct: ["blobKey"],
-    select: { blobKey: true },
-  });
-  return new Set(rows.flatMap(({ blobKey }) => (blobKey === null ? [] : [blobKey])));
+/** Of these keys, those that an image or an upload of any namespace needs. */
+export async function keysInUse(db: DbOrTx, keys: readonly string[]): Promise<Set<string>> {
+  const rows = await db.$queryRaw<{ key: string }[]>`
+    SELECT "blobKey" AS key FROM image_target WHERE "blobKey" = ANY(${keys}::text[])
+    UNION SELECT sha256 FROM image_upload WHERE sha256 = ANY(${keys}::text[])
+    UNION SELECT sha256 FROM image_upload_part WHERE sha256 = ANY(${keys}::text[])`;
+  return new Set(rows.map(({ key }) => key));
 }
 
 export type RoleFacts = { role: RoleName; version: number; checksum: string; expiresAt: Date };
@@ -195,6 +211,13 @@ export function filenameContains(text: string | undefined): { filename?: { conta
   return text === undefined ? {} : { filename: { contains: escapeLike(text) } };
 }
 
-function toRow({ length, name, version, ...row }: SelectedImage): ImageRow {
-  return { ...row, name: name ?? row.filename, version: version ?? "", length: Number(length) };
+function toRow({ length, format, storage, proprietary, ...row }: SelectedImage): ImageRow {
+  const value = proprietary as Json;
+  return {
+    ...row,
+    length: Number(length),
+    format: format === "OSTREE" || format === "BINARY" ? format : null,
+    storage: storage === "unmanaged" || storage === "cli_managed" ? storage : "managed",
+    proprietary: isJsonObject(value) ? value : null,
+  };
 }

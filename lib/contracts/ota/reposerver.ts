@@ -7,6 +7,8 @@ import {
   Sha256,
 } from "#lib/contracts/console/common.ts";
 import { Image, ListImages } from "#lib/contracts/console/images.ts";
+import { OtaChecksum } from "#lib/contracts/ota/common.ts";
+import type { JsonObject } from "#lib/uptane/json.ts";
 
 /*
  * What the image repository takes and gives (contracts/reposerver-keyserver.md). Unknown fields are dropped. What enters
@@ -24,6 +26,12 @@ export const TargetFilename = PlainFilename.refine(
 /** Body of POST `/user_repo`. */
 export const CreateRepo = z.object({ keyType: z.enum(["RSA", "ED25519", "ECPRIME256V1"]).default("ED25519") });
 
+/** Where an image is, as a device or this server may be asked to fetch it; part of metadata, hence ASCII. */
+export const ImageUri = z
+  .url({ protocol: /^https?$/ })
+  .max(2_000)
+  .regex(/^[\x21-\x7e]+$/, "may contain printable ASCII characters only");
+
 /** Query of PUT `/targets/{filename}`. `sha256` is ours: bytes of another digest are refused. */
 export const PutTargetQuery = z.object({
   name: MetadataName(200),
@@ -36,7 +44,45 @@ export const PutTargetQuery = z.object({
     .pipe(z.array(HardwareId).max(MAX_HARDWARE_IDS)),
   targetFormat: z.enum(["BINARY", "OSTREE"]).default("BINARY"),
   sha256: Sha256.optional(),
+  fileUri: ImageUri.optional(),
 });
+
+const HardwareIds = z.array(HardwareId).max(MAX_HARDWARE_IDS);
+/** Whose members are checked where they enter metadata. */
+const FreeObject = z.custom<JsonObject>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  "must be an object",
+);
+
+/** Body of POST `/targets/{filename}`: an image whose bytes are elsewhere. */
+export const PostTarget = z
+  .object({
+    uri: ImageUri.nullish(),
+    checksum: OtaChecksum,
+    length: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+    targetFormat: z.enum(["BINARY", "OSTREE"]).nullish(),
+    name: MetadataName(200).nullish(),
+    version: MetadataName(200).nullish(),
+    hardwareIds: HardwareIds.default([]),
+  })
+  .transform(({ checksum, uri, targetFormat, name, version, ...rest }) => ({
+    ...rest,
+    sha256: checksum.hash,
+    uri: uri ?? null,
+    format: targetFormat ?? null,
+    name: name ?? null,
+    version: version ?? null,
+  }));
+
+/** Body of PATCH `/targets/{filename}`. */
+export const PatchTarget = z.object({
+  uri: ImageUri.optional(),
+  hardwareIds: HardwareIds,
+  proprietaryCustom: FreeObject.optional(),
+});
+
+/** Body of PATCH `/proprietary-custom/{filename}`. */
+export const ProprietaryCustom = FreeObject;
 
 /** Without limit in the original; bounded here. */
 export const TargetItemsQuery = z.object({
