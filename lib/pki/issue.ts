@@ -48,6 +48,11 @@ export function createServerCa(input: { commonName: string; now: Date }): Promis
   return createCa(input);
 }
 
+/** Makes the CA of the shared certificates with which devices register; no door takes what it signs for a device. */
+export function createBootstrapCa(input: { commonName: string; now: Date }): Promise<IssuedCredentials> {
+  return createCa(input);
+}
+
 /**
  * Opens an authority for signing.
  *
@@ -83,10 +88,31 @@ export async function issueDeviceCertificate(input: {
     subject: nameOf(input.deviceUuid, input.organizationalUnit),
     publicKey: input.publicKey,
     ...lifetime(input.ca, input.now, input.validForDays ?? 365),
-    extensions: [
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
-    ],
+    extensions: clientExtensions(),
+  });
+}
+
+/**
+ * Signs a shared certificate with which devices register. Its common name is never a device's.
+ *
+ * @throws AppError `pki.unsupported` when the name is a UUID or the CA has expired
+ * @see contracts/gateway.md section 4
+ */
+export async function issueBootstrapCertificate(input: {
+  ca: IssuingCa;
+  commonName: string;
+  publicKey: KeyObject;
+  now: Date;
+  validForDays: number;
+}): Promise<IssuedCertificate> {
+  if (CANONICAL_UUID.test(input.commonName.toLowerCase())) {
+    throw new AppError("pki.unsupported", "A shared certificate must not carry the name of a device.");
+  }
+  return signLeaf(input.ca, {
+    subject: nameOf(input.commonName),
+    publicKey: input.publicKey,
+    ...lifetime(input.ca, input.now, input.validForDays),
+    extensions: clientExtensions(),
   });
 }
 
@@ -117,6 +143,13 @@ export async function issueServerCertificate(input: {
     ],
   });
   return { ...issued, privateKeyPem: key.privateKeyPem };
+}
+
+function clientExtensions(): Extension[] {
+  return [
+    new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+    new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
+  ];
 }
 
 async function createCa(input: { commonName: string; now: Date }): Promise<IssuedCredentials> {

@@ -5,10 +5,13 @@ import { lockInTransaction } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import type { AdmissionPolicy, KnownAuthority } from "#lib/pki/admission.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
-import { createFleetCa, type IssuingCa, openIssuingCa } from "#lib/pki/issue.ts";
+import { createBootstrapCa, createFleetCa, type IssuingCa, openIssuingCa } from "#lib/pki/issue.ts";
 import { record } from "#services/audit/service.ts";
 import { ensureDoorCertificate } from "./door-certificate.ts";
 import * as store from "./store-authorities.ts";
+
+/** How every bootstrap authority's name begins: a hint that saves asking the database about strangers, never a proof. */
+export const BOOTSTRAP_CA_NAME = "Gatehouse bootstrap CA";
 
 /** Sealed with the row's id, so that a key copied to another row does not open. */
 const purposeOf = (authorityId: string) => `authority:${authorityId}`;
@@ -20,14 +23,29 @@ const purposeOf = (authorityId: string) => `authority:${authorityId}`;
  * Any number of processes may call it at once; one makes, the others wait and find.
  */
 export async function ensureAuthorities(ctx: Ctx): Promise<void> {
-  await ensureFleetCa(ctx);
+  await ensureIssuingCa(ctx, "fleet");
   await ensureDoorCertificate(ctx);
 }
 
 /** The fleet CA this install issues with, ready to sign. Made when there is none. @throws AppError `keys.unsealable` */
-export async function openFleetCa(ctx: Ctx): Promise<IssuingCa & { readonly authorityId: string }> {
-  await ensureFleetCa(ctx);
-  const row = await store.findIssuing(ctx.db, ctx.namespaceId);
+export function openFleetCa(ctx: Ctx): Promise<OpenedCa> {
+  return openCa(ctx, "fleet");
+}
+
+/**
+ * The authority of the shared certificates with which devices register. Made when the first one is wanted.
+ *
+ * @throws AppError `keys.unsealable` | `internal.unavailable` (it was closed or revoked)
+ */
+export function openBootstrapCa(ctx: Ctx): Promise<OpenedCa> {
+  return openCa(ctx, "bootstrap");
+}
+
+type OpenedCa = IssuingCa & { readonly authorityId: string };
+
+async function openCa(ctx: Ctx, kind: store.AuthorityKind): Promise<OpenedCa> {
+  await ensureIssuingCa(ctx, kind);
+  const row = await store.findIssuing(ctx.db, ctx.namespaceId, kind);
   if (row === null) throw new AppError("internal.unavailable", "This install has no open authority to issue with.");
   const privateKeyPem = ctx.keys.open(row.sealedKey, purposeOf(row.id)).toString("utf8");
   return { ...openIssuingCa(parseCertificate(row.certificate), privateKeyPem), authorityId: row.id };
@@ -44,16 +62,17 @@ export async function listKnownAuthorities(ctx: Pick<Ctx, "db" | "namespaceId">)
   }));
 }
 
-async function ensureFleetCa(ctx: Ctx): Promise<void> {
-  if (await store.hasIssuing(ctx.db, ctx.namespaceId)) return;
+async function ensureIssuingCa(ctx: Ctx, kind: store.AuthorityKind): Promise<void> {
+  if (await store.hasIssuing(ctx.db, ctx.namespaceId, kind)) return;
   await ctx.db.$transaction(async (tx) => {
     await lockInTransaction(tx, `authorities:${ctx.namespaceId}`);
-    if (await store.hasIssuing(tx, ctx.namespaceId)) return;
+    if (await store.hasIssuing(tx, ctx.namespaceId, kind)) return;
     const id = randomUUID();
-    const name = "Gatehouse fleet CA";
-    const made = await createFleetCa({ commonName: `${name} ${id.slice(0, 8)}`, now: ctx.clock() });
+    const { name, create } = ISSUING[kind];
+    const made = await create({ commonName: `${name} ${id.slice(0, 8)}`, now: ctx.clock() });
     await store.insertAuthority(tx, ctx.namespaceId, {
       id,
+      kind,
       name,
       certificate: made.certificate,
       sealedKey: ctx.keys.seal(Buffer.from(made.privateKeyPem), purposeOf(id)),
@@ -66,6 +85,11 @@ async function ensureFleetCa(ctx: Ctx): Promise<void> {
     });
   });
 }
+
+const ISSUING = {
+  fleet: { name: "Gatehouse fleet CA", create: createFleetCa },
+  bootstrap: { name: BOOTSTRAP_CA_NAME, create: createBootstrapCa },
+} as const;
 
 /** A state this version does not know admits nobody. */
 function stateOf(state: string): KnownAuthority["state"] {

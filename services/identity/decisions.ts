@@ -38,12 +38,18 @@ export async function approveCertificate(
     after: { state: "allowed", deviceUuid, ...(input.note === undefined ? {} : { note: input.note }) },
   };
   await auditBackendChange(ctx, { actor, entry }, async (finish) => {
-    await ctx.backends.registry.createDevice(ctx, {
-      uuid: deviceUuid,
-      deviceId: deviceUuid,
-      deviceName: name,
-      credentials: certificatePem({ der: Buffer.from(certificate) }),
-    });
+    await ctx.backends.registry.createDevice(
+      ctx,
+      row.issuedHere && row.name !== null
+        ? // It registered itself: the registry has it under the id it gave, which is the name of the waiting certificate.
+          { uuid: deviceUuid, deviceId: row.name, deviceName: name }
+        : {
+            uuid: deviceUuid,
+            deviceId: deviceUuid,
+            deviceName: name,
+            credentials: certificatePem({ der: Buffer.from(certificate) }),
+          },
+    );
     await ctx.db.$transaction(async (tx) => {
       const locked = await lockCertificate(tx, ctx, row.fingerprint);
       await assertApprovable(ctx, tx, locked);

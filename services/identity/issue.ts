@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Actor, requirePermission } from "#lib/authz/actor.ts";
 import type { CredentialBundle, IssueDevice } from "#lib/contracts/console/devices.ts";
+import type { Ctx } from "#lib/ctx.ts";
 import { ADMISSION_CHANNEL, notify, publishEvent } from "#lib/db/events.ts";
 import { issueDeviceCertificate } from "#lib/pki/issue.ts";
 import { generateCertificateKey } from "#lib/pki/keys.ts";
@@ -39,7 +40,7 @@ export async function issueDevice(
   };
   return auditBackendChange(ctx, { actor, entry }, async (finish) => {
     const rootPem = await loadDoorRootPem(ctx);
-    const signed = await sign(ctx, deviceUuid, simulated);
+    const signed = await signDevice(ctx, { deviceUuid, ...(simulated ? { organizationalUnit: SIMULATED_UNIT } : {}) });
     const { certificate } = signed;
     if (!pending) {
       await ctx.backends.registry.createDevice(ctx, {
@@ -81,15 +82,18 @@ export async function issueDevice(
   });
 }
 
-async function sign(ctx: IdentityCtx, deviceUuid: string, simulated: boolean) {
+/** A new key and the fleet CA's certificate for it. @throws AppError `keys.unsealable` | `internal.unavailable` */
+export async function signDevice(
+  ctx: Ctx,
+  device: { deviceUuid: string; organizationalUnit?: string; validForDays?: number },
+) {
   const ca = await openFleetCa(ctx);
   const key = generateCertificateKey();
   const issued = await issueDeviceCertificate({
     ca,
-    deviceUuid,
+    ...device,
     publicKey: key.publicKey,
     now: ctx.clock(),
-    ...(simulated ? { organizationalUnit: SIMULATED_UNIT } : {}),
   });
   return { ...issued, privateKeyPem: key.privateKeyPem, authorityId: ca.authorityId };
 }

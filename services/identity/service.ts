@@ -1,5 +1,10 @@
 /** Identity's face to the other areas and processes; README.md says what it guarantees. */
 export { ensureAuthorities, listKnownAuthorities } from "./authorities.ts";
+export {
+  createProvisioningCredential,
+  listProvisioningCredentials,
+  revokeProvisioningCredential,
+} from "./bootstrap.ts";
 export { countTrust, getCertificate, listCertificates, listRefusals } from "./certificates.ts";
 export type { IdentityCtx } from "./ctx.ts";
 export {
@@ -12,10 +17,18 @@ export {
 export { deleteDevice } from "./devices.ts";
 export {
   type DoorCertificate,
+  type DoorName,
   ensureDoorCertificate as renewDoorCertificate,
   loadDoorCertificate,
 } from "./door-certificate.ts";
 export { issueDevice } from "./issue.ts";
+export {
+  type Bootstrap,
+  judgeBootstrap,
+  NOT_A_PROVISIONING_CERTIFICATE,
+  type ProvisioningRefusal,
+  provisionDevice,
+} from "./provision.ts";
 export {
   type AdmissionFacts,
   admitNewcomer,

@@ -1,27 +1,35 @@
 import type { DbOrTx } from "#lib/db/client.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 
-/** Is there an authority that this install issues with, whatever became of it? A revoked one is not silently replaced. */
-export async function hasIssuing(db: DbOrTx, namespaceId: string): Promise<boolean> {
-  const row = await db.authority.findFirst({ where: { namespaceId, sealedKey: { not: null } }, select: { id: true } });
+/** `fleet` signs devices; `bootstrap` signs the shared certificates with which devices register, and no device. */
+export type AuthorityKind = "fleet" | "bootstrap";
+
+/** Is there an authority of this kind that this install issues with, whatever became of it? A revoked one is not silently replaced. */
+export async function hasIssuing(db: DbOrTx, namespaceId: string, kind: AuthorityKind): Promise<boolean> {
+  const row = await db.authority.findFirst({
+    where: { namespaceId, kind, sealedKey: { not: null } },
+    select: { id: true },
+  });
   return row !== null;
 }
 
 export async function findIssuing(
   db: DbOrTx,
   namespaceId: string,
+  kind: AuthorityKind,
 ): Promise<{ id: string; certificate: Uint8Array; sealedKey: Uint8Array } | null> {
   const row = await db.authority.findFirst({
-    where: { namespaceId, sealedKey: { not: null }, state: "open" },
+    where: { namespaceId, kind, sealedKey: { not: null }, state: "open" },
     orderBy: { createdAt: "desc" },
     select: { id: true, certificate: true, sealedKey: true },
   });
   return row === null || row.sealedKey === null ? null : { ...row, sealedKey: row.sealedKey };
 }
 
+/** Those whose certificates are devices'. */
 export async function listAuthorities(db: DbOrTx, namespaceId: string) {
   return db.authority.findMany({
-    where: { namespaceId },
+    where: { namespaceId, kind: "fleet" },
     orderBy: [{ createdAt: "desc" }, { id: "asc" }],
     select: { id: true, name: true, certificate: true, state: true, policy: true },
   });
@@ -30,12 +38,20 @@ export async function listAuthorities(db: DbOrTx, namespaceId: string) {
 export async function insertAuthority(
   db: DbOrTx,
   namespaceId: string,
-  authority: { id: string; name: string; certificate: CertificateFacts; sealedKey: Uint8Array; createdAt: Date },
+  authority: {
+    id: string;
+    kind: AuthorityKind;
+    name: string;
+    certificate: CertificateFacts;
+    sealedKey: Uint8Array;
+    createdAt: Date;
+  },
 ): Promise<void> {
   const { certificate } = authority;
   await db.authority.create({
     data: {
       id: authority.id,
+      kind: authority.kind,
       namespaceId,
       name: authority.name,
       fingerprint: certificate.fingerprint,

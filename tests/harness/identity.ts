@@ -13,7 +13,7 @@ import { createTestClock, createTestCtx, type TestClock } from "#tests/harness/c
 /** A registry that keeps its rows where the real one shows them, and can be told to be away. */
 export type TestRegistry = IdentityCtx["backends"]["registry"] & {
   failWith: AppError | null;
-  readonly created: { uuid: string; deviceName: string }[];
+  readonly created: { uuid: string; deviceName: string; deviceId: string }[];
 };
 
 export type IdentityWorld = { ctx: IdentityCtx; registry: TestRegistry; clock: TestClock };
@@ -34,8 +34,8 @@ function createTestRegistry(ctx: Ctx): TestRegistry {
     async createDevice(call, device) {
       if (registry.failWith !== null) throw registry.failWith;
       if (registry.created.some(({ uuid }) => uuid === device.uuid)) return;
-      if (registry.created.some(({ deviceName }) => deviceName === device.deviceName)) {
-        throw new AppError("device.conflict", "Another device has this name.");
+      if (registry.created.some((it) => it.deviceName === device.deviceName || it.deviceId === device.deviceId)) {
+        throw new AppError("device.conflict", "Another device has this name or id.");
       }
       registry.created.push(device);
       const row = { uuid: device.uuid, name: device.deviceName, deviceId: device.deviceId, createdAt: ctx.clock() };
@@ -43,6 +43,8 @@ function createTestRegistry(ctx: Ctx): TestRegistry {
     },
     async deleteDevice(call, uuid) {
       if (registry.failWith !== null) throw registry.failWith;
+      const at = registry.created.findIndex((it) => it.uuid === uuid);
+      if (at >= 0) registry.created.splice(at, 1);
       await ctx.db.$transaction((tx) => removeDevice(tx, call.namespaceId, uuid));
     },
   };

@@ -1,0 +1,195 @@
+import { randomUUID } from "node:crypto";
+import type { Actor } from "#lib/authz/actor.ts";
+import type { ProvisionDevice } from "#lib/contracts/ota/provisioning.ts";
+import type { Ctx } from "#lib/ctx.ts";
+import { ADMISSION_CHANNEL, notify, publishEvent } from "#lib/db/events.ts";
+import { AppError, isAppError } from "#lib/errors/app-error.ts";
+import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
+import { makePkcs12 } from "#lib/pki/pkcs12.ts";
+import { auditBackendChange } from "#services/audit/service.ts";
+import { findDeviceByOemId, recordActivity, setCertificate } from "#services/fleet/service.ts";
+import { BOOTSTRAP_CA_NAME } from "./authorities.ts";
+import { policyOf } from "./bootstrap.ts";
+import type { IdentityCtx } from "./ctx.ts";
+import { loadDoorRootPem } from "./door-certificate.ts";
+import { signDevice } from "./issue.ts";
+import * as store from "./store.ts";
+import * as bootstrap from "./store-bootstrap.ts";
+
+/** Why a device may not register; the codes are what the client and the list of refused attempts see. */
+export type ProvisioningRefusal = {
+  readonly code:
+    | "not_a_provisioning_certificate"
+    | "provisioning_revoked"
+    | "provisioning_not_yet_valid"
+    | "provisioning_expired"
+    | "provisioning_exhausted"
+    | "device_already_registered";
+  readonly sentence: string;
+  readonly status: 403 | 409;
+};
+
+/** A shared certificate that may register a device now. */
+export type Bootstrap = { readonly credential: bootstrap.BootstrapRow };
+
+/**
+ * May whoever proved this leaf's key register devices? The credential is exactly the certificate that was made for it: a copy
+ * with another encoding is none.
+ *
+ * @returns null when the leaf does not claim to be a shared certificate
+ */
+export async function judgeBootstrap(
+  ctx: Ctx,
+  leaf: CertificateFacts,
+): Promise<Bootstrap | { readonly refusal: ProvisioningRefusal } | null> {
+  // A stranger's certificate costs the database nothing.
+  if (!leaf.issuerDn.includes(BOOTSTRAP_CA_NAME)) return null;
+  const credential = await bootstrap.findBootstrap(ctx.db, ctx.namespaceId, { fingerprint: leaf.fingerprint });
+  if (credential === null) return { refusal: NOT_A_PROVISIONING_CERTIFICATE };
+  const now = ctx.clock();
+  if (credential.revokedAt !== null) return { refusal: REVOKED };
+  if (now < credential.validFrom) return { refusal: NOT_YET_VALID };
+  if (credential.validUntil <= now) return { refusal: EXPIRED };
+  return credential.usesLeft > 0 ? { credential } : { refusal: EXHAUSTED };
+}
+
+/**
+ * Registers a device: a UUID and its row in the registry, a certificate of the fleet CA that is allowed or waits as the
+ * credential says, and one use counted in the transaction that records the certificate.
+ *
+ * Nothing of it is repeated for a device id that is known: its key went out with the first reply and is kept nowhere.
+ *
+ * @returns DER of a PKCS#12 file without password: key, certificate and the authority of the device door
+ * @throws AppError `backend.*` (the registry) | `keys.unsealable` | `internal.unavailable` (no open fleet CA)
+ * @see docs/contracts/gateway.md section 4; docs/contracts/aktualizr-client.md section 2b
+ */
+export async function provisionDevice(
+  ctx: IdentityCtx,
+  { credential }: Bootstrap,
+  input: ProvisionDevice,
+): Promise<{ readonly deviceUuid: string; readonly pkcs12: Buffer } | { readonly refusal: ProvisioningRefusal }> {
+  // Looked up first, so that a client which asks every few seconds leaves no trail of audit entries.
+  if ((await findDeviceByOemId(ctx.db, ctx.namespaceId, input.deviceId)) !== null)
+    return { refusal: ALREADY_REGISTERED };
+  const deviceUuid = randomUUID();
+  const validForDays = Math.min(input.ttl ?? credential.certificateDays, credential.certificateDays);
+  const rootPem = await loadDoorRootPem(ctx);
+  const signed = await signDevice(ctx, { deviceUuid, validForDays });
+  const pkcs12 = makePkcs12({ ...signed, authorities: [parseCertificate(rootPem)], password: "" });
+  const actor: Actor = { kind: "system", name: `provisioning credential ${credential.description}` };
+  const entry = {
+    action: "certificate.issue" as const,
+    target: { kind: "device" as const, id: deviceUuid, name: input.deviceId },
+    after: { provisioningCredential: credential.id, policy: policyOf(credential) },
+  };
+  try {
+    await auditBackendChange(ctx, { actor, entry }, async (finish) => {
+      await createNamed(ctx, { uuid: deviceUuid, deviceId: input.deviceId });
+      await ctx.db.$transaction(async (tx) => {
+        const use = { id: credential.id, at: ctx.clock() };
+        if (!(await bootstrap.takeUse(tx, ctx.namespaceId, use))) throw usedUp();
+        await recordProvisioned(tx, ctx, actor, { credential, deviceUuid, deviceId: input.deviceId, signed });
+        const { fingerprint, serialHex } = signed.certificate;
+        await finish(tx, { fingerprint, serial: serialHex });
+      });
+    });
+  } catch (error) {
+    if (isAppError(error, "device.conflict")) return { refusal: ALREADY_REGISTERED };
+    await forget(ctx, deviceUuid);
+    if (isAppError(error, "provisioning_credential.used_up")) return { refusal: EXHAUSTED };
+    throw error;
+  }
+  return { deviceUuid, pkcs12 };
+}
+
+type Provisioned = {
+  credential: bootstrap.BootstrapRow;
+  deviceUuid: string;
+  deviceId: string;
+  signed: Awaited<ReturnType<typeof signDevice>>;
+};
+
+async function recordProvisioned(
+  tx: Parameters<typeof recordActivity>[0],
+  ctx: Ctx,
+  actor: Actor,
+  { credential, deviceUuid, deviceId, signed }: Provisioned,
+): Promise<void> {
+  const now = ctx.clock();
+  const state = policyOf(credential);
+  const { certificate } = signed;
+  const { fingerprint, notAfter } = certificate;
+  await store.insertCertificate(tx, ctx.namespaceId, {
+    facts: certificate,
+    fingerprint,
+    deviceUuid,
+    authorityId: signed.authorityId,
+    state,
+    name: deviceId,
+    hardwareId: credential.hardwareId,
+    note: `Registered with the provisioning credential ${credential.description}`,
+    issuedHere: true,
+    simulated: false,
+    createdAt: now,
+    seen: null,
+    decided: state === "allowed" ? { at: now, by: actor.name } : null,
+  });
+  await setCertificate(tx, ctx.namespaceId, { deviceUuid, fingerprint, state, notAfter });
+  const text = `It registered with the provisioning credential ${credential.description}.`;
+  await recordActivity(tx, ctx.namespaceId, { deviceUuid, at: now, kind: "certificate", text });
+  await notify(tx, ADMISSION_CHANNEL, fingerprint);
+  await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: fingerprint });
+}
+
+/** The name is free to choose: the device's own id, or its UUID where another device has that name. */
+async function createNamed(ctx: IdentityCtx, device: { uuid: string; deviceId: string }): Promise<void> {
+  const make = (deviceName: string) => ctx.backends.registry.createDevice(ctx, { ...device, deviceName });
+  try {
+    await make(device.deviceId);
+  } catch (error) {
+    if (!isAppError(error, "device.conflict")) throw error;
+    await make(device.uuid);
+  }
+}
+
+/** A device that got no certificate must not keep its id from registering again. */
+async function forget(ctx: IdentityCtx, deviceUuid: string): Promise<void> {
+  await ctx.backends.registry
+    .deleteDevice(ctx, deviceUuid)
+    .catch((err) => ctx.log.warn({ err, deviceUuid }, "a device that could not be registered stays in the registry"));
+}
+
+function usedUp(): AppError {
+  return new AppError("provisioning_credential.used_up", "This provisioning credential can't be used any more.");
+}
+
+export const NOT_A_PROVISIONING_CERTIFICATE: ProvisioningRefusal = {
+  code: "not_a_provisioning_certificate",
+  status: 403,
+  sentence: "Devices register here with a shared provisioning certificate, and this is none that is known.",
+};
+const REVOKED: ProvisioningRefusal = {
+  code: "provisioning_revoked",
+  status: 403,
+  sentence: "This provisioning certificate has been revoked.",
+};
+const NOT_YET_VALID: ProvisioningRefusal = {
+  code: "provisioning_not_yet_valid",
+  status: 403,
+  sentence: "This provisioning certificate is not valid yet.",
+};
+const EXPIRED: ProvisioningRefusal = {
+  code: "provisioning_expired",
+  status: 403,
+  sentence: "This provisioning certificate has expired.",
+};
+const EXHAUSTED: ProvisioningRefusal = {
+  code: "provisioning_exhausted",
+  status: 403,
+  sentence: "As many devices as this provisioning certificate is good for have registered with it.",
+};
+const ALREADY_REGISTERED: ProvisioningRefusal = {
+  code: "device_already_registered",
+  status: 409,
+  sentence: "A device of this id has registered already. Delete it first if it lost its credentials.",
+};
