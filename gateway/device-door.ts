@@ -1,19 +1,19 @@
-import { constants, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import https from "node:https";
-import type { SecureContextOptions, TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import type { Refused } from "#lib/pki/admission.ts";
-import { type DoorCertificate, type IdentityCtx, loadDoorCertificate } from "#services/identity/service.ts";
+import type { IdentityCtx } from "#services/identity/service.ts";
 import { type Admission, cutRefused, decide } from "./admission.ts";
 import { openAdmissionBook } from "./admission-book.ts";
 import { openDoorLog } from "./door-log.ts";
 import type { DoorMetrics } from "./door-metrics.ts";
-import { forward } from "./forward.ts";
-import { listenOn } from "./listen-on.ts";
+import { DEVICE_TRAFFIC, forward } from "./forward.ts";
 import { createLiveConnections } from "./live-connections.ts";
 import { isDownload, mapPath } from "./path-map.ts";
-import { readPeer } from "./peer.ts";
+import { type Peer, readPeer } from "./peer.ts";
+import { isProvisioning, provision, refuseDevice } from "./provisioning.ts";
 import { type DoorReply, nowhere, sendReply, UNAVAILABLE } from "./replies.ts";
+import { drain, openTlsDoor } from "./tls-door.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 export type DeviceDoor = {
@@ -31,27 +31,13 @@ type Door = {
   readonly admission: Admission;
 };
 
-const LIMITS = {
-  handshakeMs: 10_000,
-  headersMs: 15_000,
-  requestMs: 300_000,
-  idleMs: 120_000,
-  keepAliveMs: 30_000,
-  headerBytes: 16_384,
-  connections: 20_000,
-  drainBytes: 262_144,
-  drainMs: 2_000,
-} as const;
-const CERTIFICATE_CHECK_MS = 60_000;
+const LIMITS = { requestMs: 300_000, idleMs: 120_000, connections: 20_000 } as const;
 
 /**
- * Opens the device door: mutual TLS 1.2 and 1.3, HTTP/1.1, one admission decision a request.
- *
- * The handshake accepts any certificate, or none, so that a refusal can say why. It names no authorities (some clients then
- * withhold their certificate), resumes no session (a resumed one would skip the proof of the key) and does not renegotiate.
+ * Opens the device door: mutual TLS, one admission decision a request.
  *
  * @throws AppError `start.failed` (the port) | `config.invalid` (an own certificate that can't be used)
- * @see docs/contracts/gateway.md section 1; RFC 8446 section 4.3.2
+ * @see docs/contracts/gateway.md section 1
  */
 export async function openDeviceDoor(options: {
   ctx: IdentityCtx;
@@ -61,86 +47,29 @@ export async function openDeviceDoor(options: {
 }): Promise<DeviceDoor> {
   const { ctx, metrics } = options;
   const live = createLiveConnections();
-  const certificate = await loadDoorCertificate(ctx);
   const book = await openAdmissionBook(ctx, options.databaseUrl);
   const log = openDoorLog(ctx);
   const admission: Admission = { ctx, book, log, live, arriving: new Map() };
   book.follow((fingerprint) => void cutRefused(admission, fingerprint));
   const door: Door = { ctx, metrics, upstreams: options.upstreams, admission };
-  const server = https.createServer({
-    ...secureContext(certificate),
-    requestCert: true,
-    rejectUnauthorized: false,
-    ALPNProtocols: ["http/1.1"],
-    handshakeTimeout: LIMITS.handshakeMs,
-    headersTimeout: LIMITS.headersMs,
-    requestTimeout: LIMITS.requestMs,
-    keepAliveTimeout: LIMITS.keepAliveMs,
-    maxHeaderSize: LIMITS.headerBytes,
+  const opened = await openTlsDoor({
+    ctx,
+    name: "DEVICE_DOOR",
+    metrics,
+    limits: LIMITS,
+    onConnection: (socket) => live.add(socket, readPeer(socket)),
+    onRequest: (req, res, expectsContinue) => handle(door, req, res, expectsContinue),
   });
-  server.maxConnections = LIMITS.connections;
-  server.setTimeout(LIMITS.idleMs);
-  server.on("secureConnection", (socket) => welcome(door, socket));
-  server.on("tlsClientError", () => metrics.handshakeFailed());
-  server.on("request", (req, res) => void handle(door, req, res, false));
-  server.on("checkContinue", (req, res) => void handle(door, req, res, true));
-  const port = await listenOn(server, {
-    host: ctx.config.DEVICE_DOOR_HOST,
-    port: ctx.config.DEVICE_DOOR_PORT,
-    setting: "DEVICE_DOOR_PORT",
-  });
-  const refreshCertificate = certificateRefresh(ctx, server, certificate);
-  const renewal = setInterval(refreshCertificate, CERTIFICATE_CHECK_MS);
   return {
-    port,
-    isHealthy: () => book.isFresh() && server.listening,
-    refreshCertificate,
+    port: opened.port,
+    isHealthy: () => book.isFresh() && opened.isListening(),
+    refreshCertificate: opened.refreshCertificate,
     async close() {
-      clearInterval(renewal);
-      const closed = new Promise<void>((done) => server.close(() => done()));
-      server.closeIdleConnections();
-      const grace = setTimeout(() => server.closeAllConnections(), 2_000);
-      await closed;
-      clearTimeout(grace);
+      await opened.close();
       await log.close();
       await book.close();
     },
   };
-}
-
-function secureContext(certificate: DoorCertificate): SecureContextOptions {
-  return {
-    cert: certificate.chainPem,
-    key: certificate.privateKeyPem,
-    // No authority is trusted by the handshake: the decision is ours. An empty list also keeps Node's own roots out.
-    ca: [],
-    minVersion: "TLSv1.2",
-    maxVersion: "TLSv1.3",
-    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
-  };
-}
-
-/** Takes a renewed certificate into use without a restart; connections that are open keep theirs. */
-function certificateRefresh(ctx: IdentityCtx, server: https.Server, first: DoorCertificate): () => Promise<void> {
-  let { fingerprint } = first;
-  return async () => {
-    try {
-      const current = await loadDoorCertificate(ctx);
-      if (current.fingerprint === fingerprint) return;
-      server.setSecureContext(secureContext(current));
-      fingerprint = current.fingerprint;
-      ctx.log.info({ fingerprint }, "the device door uses a renewed certificate");
-    } catch (err) {
-      ctx.log.warn({ err }, "the device door's certificate could not be read; the one in use stays");
-    }
-  };
-}
-
-function welcome(door: Door, socket: TLSSocket): void {
-  door.metrics.connectionOpened();
-  door.admission.live.add(socket, readPeer(socket));
-  socket.once("close", () => door.metrics.connectionClosed());
-  socket.on("error", (err) => door.ctx.log.debug({ err }, "a device's connection broke"));
 }
 
 async function handle(door: Door, req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): Promise<void> {
@@ -150,11 +79,15 @@ async function handle(door: Door, req: IncomingMessage, res: ServerResponse, exp
   res.once("close", () => door.metrics.replied(res.statusCode));
   try {
     const peer = door.admission.live.peerOf(req.socket as TLSSocket) ?? readPeer(req.socket as TLSSocket); // an https server's sockets are TLS
+    if (isProvisioning(req.method, url)) {
+      const { ctx, metrics, admission } = door;
+      if (await provision({ ctx, metrics, log: admission.log }, { req, res, expectsContinue }, peer)) return;
+    }
     const decision = await decide(door.admission, peer);
     door.metrics.decided(decision === null ? "unavailable" : decision.admitted ? "admitted" : decision.code);
     if (req.socket.destroyed) return;
     if (decision?.admitted === true) {
-      answer(door, req, res, { url, requestId, expectsContinue, deviceUuid: decision.deviceUuid });
+      answer(door, req, res, { url, requestId, expectsContinue, peer, deviceUuid: decision.deviceUuid });
       return;
     }
     if (!expectsContinue) await drain(req);
@@ -170,33 +103,16 @@ function refusalOf(decision: Refused): DoorReply {
   return { status, code, sentence };
 }
 
-/**
- * Reads away a small body before a reply that ends the connection: bytes left unread would reset it, and the device might
- * never see the reply.
- */
-async function drain(req: IncomingMessage): Promise<void> {
-  let bytes = 0;
-  await new Promise<void>((done) => {
-    const timer = setTimeout(done, LIMITS.drainMs);
-    const end = () => {
-      clearTimeout(timer);
-      done();
-    };
-    req.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > LIMITS.drainBytes) end();
-    });
-    req.once("end", end);
-    req.once("close", end);
-  });
-}
-
 function answer(
   door: Door,
   req: IncomingMessage,
   res: ServerResponse,
-  it: { url: string; requestId: string; expectsContinue: boolean; deviceUuid: string },
+  it: { url: string; requestId: string; expectsContinue: boolean; peer: Peer; deviceUuid: string },
 ): void {
+  if (isProvisioning(req.method, it.url)) {
+    refuseDevice(door.admission.log, res, it.peer);
+    return;
+  }
   const mapped = mapPath(req.method ?? "", it.url, it.deviceUuid);
   if (mapped.to === "nowhere") {
     sendReply(res, nowhere(mapped.status, mapped.allow), isDownload(it.url));
@@ -216,8 +132,8 @@ function answer(
   forward(req, res, {
     upstreams,
     destination: mapped.destination,
-    deviceUuid,
-    namespaceId,
+    traffic: DEVICE_TRAFFIC,
+    identity: { "x-ats-namespace": namespaceId, "x-ats-device-uuid": deviceUuid },
     requestId,
     log,
     expectsContinue,

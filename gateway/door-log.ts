@@ -1,5 +1,4 @@
 import type { Ctx } from "#lib/ctx.ts";
-import type { Refused } from "#lib/pki/admission.ts";
 import { type RefusedVisit, recordRefusals, recordVisits } from "#services/identity/service.ts";
 import type { Peer } from "./peer.ts";
 
@@ -7,7 +6,8 @@ import type { Peer } from "./peer.ts";
 export type DoorLog = {
   /** `deviceUuid` is null for a certificate that waits. */
   visited(visit: { fingerprint: string; deviceUuid: string | null; address: string }): void;
-  refused(peer: Peer, refusal: Refused): void;
+  /** `code` comes from a closed list. */
+  refused(peer: Peer, refusal: { readonly code: string; readonly sentence: string }): void;
   close(): Promise<void>;
 };
 

@@ -15,38 +15,66 @@ import type { Upstreams } from "./upstreams.ts";
 export type Forwarding = {
   readonly upstreams: Upstreams;
   readonly destination: Destination;
-  readonly deviceUuid: string;
-  readonly namespaceId: string;
+  readonly traffic: Traffic;
+  /** Headers that say to the back end who asks; ours alone. */
+  readonly identity: Readonly<Record<string, string>>;
   readonly requestId: string;
   readonly log: Log;
   /** The client waits for `100 Continue` before it sends its body. */
   readonly expectsContinue: boolean;
 };
 
-/** Nothing else of what a device sends reaches a back end: identity, cookies and forwarding headers are ours to say. */
-const REQUEST_HEADERS = ["accept", "content-type", "range", "if-range", "user-agent"] as const;
-/** Nothing else of what a back end says reaches a device. */
-const REPLY_HEADERS = [
-  "accept-ranges",
-  "cache-control",
-  "content-disposition",
-  "content-length",
-  "content-range",
-  "content-type",
-  "etag",
-  "last-modified",
-  "x-ats-role-checksum",
-  "x-ats-tuf-repo-id",
-  "x-ats-version",
-] as const;
+/** What one kind of client may say to a back end, and hear from it. Everything else is dropped: identity, cookies and forwarding headers are ours to say. */
+export type Traffic = {
+  readonly requestHeaders: readonly string[];
+  readonly replyHeaders: readonly string[];
+  /** How long neither side may be silent towards the back end. */
+  readonly idleMs: number;
+  /** Whether a back end may send the client elsewhere: to a pre-signed address of its object storage. */
+  readonly mayRedirect: boolean;
+};
+
 /** The client gives an API call 60 s as a whole and a download 60 s without progress. */
-const UPSTREAM_IDLE_MS = 60_000;
+export const DEVICE_TRAFFIC: Traffic = {
+  requestHeaders: ["accept", "content-type", "range", "if-range", "user-agent"],
+  replyHeaders: [
+    "accept-ranges",
+    "cache-control",
+    "content-disposition",
+    "content-length",
+    "content-range",
+    "content-type",
+    "etag",
+    "last-modified",
+    "x-ats-role-checksum",
+    "x-ats-tuf-repo-id",
+    "x-ats-version",
+  ],
+  idleMs: 60_000,
+  mayRedirect: false,
+};
+
+/** Build tools send compressed bodies and conditions of their own, and wait long while a large upload is checked. */
+export const TOOLS_TRAFFIC: Traffic = {
+  requestHeaders: [
+    ...DEVICE_TRAFFIC.requestHeaders,
+    "content-encoding",
+    "content-md5",
+    "x-ats-accept-redirect",
+    "x-ats-ostree-force",
+    "x-ats-role-checksum",
+    "x-trx-superblock-hash",
+  ],
+  replyHeaders: [...DEVICE_TRAFFIC.replyHeaders, "location", "x-ats-delegation-last-fetched-at"],
+  idleMs: 300_000,
+  mayRedirect: true,
+};
 
 /**
  * Passes an admitted request on, streaming both ways with back-pressure.
  *
- * A back end's redirect, its refusal of our token (401, 403) and an encoded body never reach a device: it would follow the
- * first, take the second for a verdict on itself, and parse the third as rubbish. They become 502.
+ * A back end's redirect (unless the traffic allows it), its refusal of our token (401, 403) and an encoded body never reach a
+ * client: a device would follow the first, take the second for a verdict on itself, and parse the third as rubbish. They become 502.
  *
  * @see contracts/aktualizr-client.md section 1 and 6
  */
@@ -77,7 +105,7 @@ function send(req: IncomingMessage, res: ServerResponse, it: Sending): void {
   const exchange: Exchange = { answered: false };
   const onGone = () => sent.destroy();
   res.once("close", onGone);
-  sent.setTimeout(UPSTREAM_IDLE_MS, () => sent.destroy(new UpstreamTimeout()));
+  sent.setTimeout(it.traffic.idleMs, () => sent.destroy(new UpstreamTimeout()));
   sent.on("response", (reply) => {
     if (exchange.answered) return;
     exchange.answered = true;
@@ -122,12 +150,11 @@ function sendBody(
 
 function requestHeaders(given: IncomingHttpHeaders, it: Sending): Record<string, string | number> {
   const headers: Record<string, string | number> = {
-    "x-ats-namespace": it.namespaceId,
-    "x-ats-device-uuid": it.deviceUuid,
+    ...it.identity,
     "x-request-id": it.requestId,
     "accept-encoding": "identity",
   };
-  for (const name of REQUEST_HEADERS) {
+  for (const name of it.traffic.requestHeaders) {
     const value = given[name];
     if (typeof value === "string") headers[name] = value;
   }
@@ -137,7 +164,7 @@ function requestHeaders(given: IncomingHttpHeaders, it: Sending): Record<string,
 
 function relay(reply: IncomingMessage, res: ServerResponse, it: Sending): void {
   const status = reply.statusCode ?? 502;
-  if (!isPassable(status, reply.headers)) {
+  if (!isPassable(status, reply.headers, it.traffic)) {
     reply.resume();
     it.log.warn({ status, upstream: it.destination.upstream }, "a back end's reply can't be passed on");
     refuse(res, it, UPSTREAM_MAKES_NO_SENSE);
@@ -150,7 +177,7 @@ function relay(reply: IncomingMessage, res: ServerResponse, it: Sending): void {
     return;
   }
   const headers: Record<string, string> = {};
-  for (const name of REPLY_HEADERS) {
+  for (const name of it.traffic.replyHeaders) {
     const value = reply.headers[name];
     if (typeof value === "string") headers[name] = value;
   }
@@ -160,10 +187,18 @@ function relay(reply: IncomingMessage, res: ServerResponse, it: Sending): void {
   });
 }
 
-function isPassable(status: number, headers: IncomingHttpHeaders): boolean {
+function isPassable(status: number, headers: IncomingHttpHeaders, { mayRedirect }: Traffic): boolean {
   const encoding = headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") return false;
-  return status >= 200 && !(status >= 300 && status < 400) && status !== 401 && status !== 403 && status !== 407;
+  if (status >= 300 && status < 400) return mayRedirect && REDIRECTS.has(status) && isElsewhere(headers.location);
+  return status >= 200 && status !== 401 && status !== 403 && status !== 407;
+}
+
+const REDIRECTS: ReadonlySet<number> = new Set([302, 303, 307]);
+
+/** A relative address would lead to a path of the back end, which is none of the door's. */
+function isElsewhere(location: string | undefined): boolean {
+  return location !== undefined && /^https?:\/\//.test(location);
 }
 
 /** A 416 says how long the target is. */

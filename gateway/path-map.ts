@@ -1,7 +1,10 @@
-/** Where a device's request goes. */
+import { readSegments, withoutSlash } from "./path-segments.ts";
+import { treehubReadPath } from "./treehub-paths.ts";
+
+/** Where a request goes. */
 export type Destination = {
-  readonly upstream: "director" | "registry" | "reposerver";
-  /** Percent-encoded, without query. */
+  readonly upstream: "director" | "registry" | "reposerver" | "treehub";
+  /** Percent-encoded, with query where the client's counts. */
   readonly path: string;
   readonly maxBodyBytes: number;
   /** A target's bytes: the client writes error bodies into its file, so there must be none. */
@@ -15,7 +18,6 @@ export type Mapped =
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const MAX_URL_CHARACTERS = 4 * KIB;
 
 /**
  * Maps a device's request to the back end's path. Only what is listed exists; the query is dropped, as no device sends one.
@@ -49,6 +51,8 @@ function findRoute(segments: readonly string[], deviceUuid: string): Route | nul
       return directorRoute(rest, deviceUuid);
     case "repo":
       return repoRoute(rest);
+    case "treehub":
+      return treehubRoute(rest);
     case "core":
     case "system_info":
     case "events":
@@ -88,6 +92,13 @@ function repoRoute(rest: readonly string[]): Route | null {
   return upstream(["GET", "HEAD"], { upstream: "reposerver", path, maxBodyBytes: 0, isDownload: true });
 }
 
+/** What libostree reads. A summary and whatever else it tries do not exist, which it takes well. */
+function treehubRoute(rest: readonly string[]): Route | null {
+  const path = treehubReadPath(rest);
+  if (path === null) return null;
+  return upstream(["GET", "HEAD"], { upstream: "treehub", path: `/api/v2/${path}`, maxBodyBytes: 0 });
+}
+
 function registryRoute(name: string, deviceUuid: string): Route | null {
   const device = `/api/v1/devices/${deviceUuid}`;
   const own = `/api/v1/mydevice/${deviceUuid}`;
@@ -117,37 +128,4 @@ function upstream(
 ): Route {
   const isDownload = destination.isDownload ?? false;
   return { methods, mapped: { to: "upstream", destination: { ...destination, isDownload } } };
-}
-
-function withoutSlash(segments: readonly string[]): readonly string[] {
-  return segments.length > 1 && segments.at(-1) === "" ? segments.slice(0, -1) : segments;
-}
-
-/**
- * The decoded segments of a path; null for any trick: absolute form, empty segments, dot segments, encoded slashes,
- * backslashes, control characters, broken encoding. What is left is encoded anew, so a back end decodes exactly what was judged.
- */
-function readSegments(url: string): string[] | null {
-  if (url.length > MAX_URL_CHARACTERS || !url.startsWith("/") || url.includes("#")) return null;
-  const [path = ""] = url.split("?", 1);
-  const segments: string[] = [];
-  const raw = path.slice(1).split("/");
-  for (const [index, part] of raw.entries()) {
-    const segment = decodeSegment(part);
-    const isLast = index === raw.length - 1;
-    if (segment === null || (segment === "" && !isLast)) return null;
-    segments.push(segment);
-  }
-  return segments;
-}
-
-function decodeSegment(part: string): string | null {
-  let segment: string;
-  try {
-    segment = decodeURIComponent(part);
-  } catch {
-    return null;
-  }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-  return /[\u0000-\u001f\u007f/\\]/.test(segment) || segment.includes("..") || segment === "." ? null : segment;
 }

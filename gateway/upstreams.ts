@@ -36,6 +36,7 @@ export function createUpstreams(config: Config, secrets: Secrets): Upstreams {
     director: connect(config.directorUrl, config.DIRECTOR_URL),
     registry: connect(config.deviceRegistryUrl, config.DEVICE_REGISTRY_URL),
     reposerver: connect(config.reposerverUrl, config.REPOSERVER_URL),
+    treehub: connect(config.treehubUrl, config.TREEHUB_URL),
     close() {
       for (const agent of agents) agent.destroy();
     },

@@ -197,7 +197,8 @@ describe("what reaches a device", () => {
   });
 
   it.each([
-    ["GET", "/treehub/config", 404],
+    ["GET", "/treehub/summary", 404],
+    ["POST", "/treehub/refs/heads/main", 405],
     ["GET", "/repo/targets/%2e%2e/comments", 400],
     ["GET", "/director//targets.json", 400],
     ["DELETE", "/repo/targets/fw_1.0", 405],

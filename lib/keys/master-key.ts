@@ -13,6 +13,8 @@ export type MasterKey = {
   seal(plain: Uint8Array, purpose: string): Uint8Array<ArrayBuffer>;
   /** @throws AppError `keys.unsealable` when the bytes, the purpose or the master key is another */
   open(sealed: Uint8Array, purpose: string): Buffer;
+  /** A key of 32 bytes for another purpose than sealing: the same in every process of this install, and never stored. */
+  derive(purpose: string): Buffer;
   /** A value that only this key gives; kept in the database to notice a wrong key before it does harm. */
   readonly checkValue: string;
 };
@@ -48,6 +50,7 @@ export function createMasterKey(hex: string): MasterKey {
         );
       }
     },
+    derive: (purpose) => Buffer.from(hkdfSync("sha256", secret, "", `gatehouse derived ${purpose} v1`, 32)),
     checkValue: createHmac("sha256", secret).update("gatehouse master key check v1").digest("hex"),
   };
 }

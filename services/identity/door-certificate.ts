@@ -21,17 +21,20 @@ export type DoorCertificate = {
 
 const purposeOf = (rowId: string) => `server-certificate:${rowId}`;
 
+/** Both doors stand under the same names, so they share our certificate; each may have its own files instead. */
+export type DoorName = "DEVICE_DOOR" | "TOOLS_DOOR";
+
 /**
- * The device door's certificate and key: the files of DEVICE_DOOR_CERT and DEVICE_DOOR_KEY when they are set, ours otherwise.
+ * A door's certificate and key: the files of `<door>_CERT` and `<door>_KEY` when they are set, ours otherwise.
  *
  * @throws AppError `config.invalid` when own files can't be read, do not belong together or have expired |
  *   `keys.unsealable` | `internal.unavailable` (before `ensureAuthorities`)
  */
-export async function loadDoorCertificate(ctx: Ctx): Promise<DoorCertificate> {
-  const own = await readOwnCertificate(ctx);
+export async function loadDoorCertificate(ctx: Ctx, door: DoorName = "DEVICE_DOOR"): Promise<DoorCertificate> {
+  const own = await readOwnCertificate(ctx, door);
   if (own !== null) return own;
   const row = await store.findServerCertificate(ctx.db, "device_door");
-  if (row === null) throw new AppError("internal.unavailable", "The device door has no certificate yet.");
+  if (row === null) throw new AppError("internal.unavailable", "The doors have no certificate yet.");
   const certificate = parseCertificate(row.certificate);
   return {
     chainPem: certificatePem(certificate),
@@ -46,7 +49,7 @@ export async function loadDoorCertificate(ctx: Ctx): Promise<DoorCertificate> {
  * ends before its root is taken for one of a public CA, which devices trust by themselves.
  */
 export async function loadDoorRootPem(ctx: Ctx): Promise<string> {
-  const own = await readOwnCertificate(ctx);
+  const own = await readOwnCertificate(ctx, "DEVICE_DOOR");
   const last = own === null ? undefined : own.chainPem.match(PEM_CERTIFICATE)?.at(-1);
   if (last !== undefined && parseCertificate(last).isCa) return certificatePem(parseCertificate(last));
   await ensureDoorCertificate(ctx);
@@ -122,24 +125,23 @@ async function openServerCa(tx: Tx, ctx: Ctx): Promise<IssuingCa> {
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-async function readOwnCertificate(ctx: Ctx): Promise<DoorCertificate | null> {
-  const { DEVICE_DOOR_CERT: certPath, DEVICE_DOOR_KEY: keyPath } = ctx.config;
+async function readOwnCertificate(ctx: Ctx, door: DoorName): Promise<DoorCertificate | null> {
+  const [certName, keyName] = [`${door}_CERT`, `${door}_KEY`] as const;
+  const { [certName]: certPath, [keyName]: keyPath } = ctx.config;
   if (certPath === undefined || keyPath === undefined) return null;
-  const chainPem = await readSettingFile("DEVICE_DOOR_CERT", certPath);
-  const privateKeyPem = await readSettingFile("DEVICE_DOOR_KEY", keyPath);
-  const leaf = parseSetting("DEVICE_DOOR_CERT", "a PEM certificate", () =>
+  const chainPem = await readSettingFile(certName, certPath);
+  const privateKeyPem = await readSettingFile(keyName, keyPath);
+  const leaf = parseSetting(certName, "a PEM certificate", () =>
     parseCertificate(chainPem.match(PEM_CERTIFICATE)?.[0] ?? ""),
   );
-  const key = parseSetting("DEVICE_DOOR_KEY", "a PEM private key without a password", () =>
-    createPrivateKey(privateKeyPem),
-  );
+  const key = parseSetting(keyName, "a PEM private key without a password", () => createPrivateKey(privateKeyPem));
   if (!new X509Certificate(leaf.der).checkPrivateKey(key)) {
-    throw new AppError("config.invalid", "DEVICE_DOOR_KEY is not the key of the certificate in DEVICE_DOOR_CERT.");
+    throw new AppError("config.invalid", `${keyName} is not the key of the certificate in ${certName}.`);
   }
   if (leaf.notAfter <= ctx.clock()) {
     throw new AppError(
       "config.invalid",
-      `DEVICE_DOOR_CERT: the certificate expired on ${leaf.notAfter.toISOString()}. Put a valid one there.`,
+      `${certName}: the certificate expired on ${leaf.notAfter.toISOString()}. Put a valid one there.`,
     );
   }
   return { chainPem, privateKeyPem, notAfter: leaf.notAfter, fingerprint: leaf.fingerprint };

@@ -86,6 +86,7 @@ export async function openTestDoor(options: {
     directorUrl: options.upstreamUrl,
     deviceRegistryUrl: options.upstreamUrl,
     reposerverUrl: options.upstreamUrl,
+    treehubUrl: options.upstreamUrl,
   };
   const secrets: Secrets = { SERVICES_TOKEN };
   const ctx = { ...options.ctx, config };
