@@ -1,18 +1,21 @@
-import { createHash, randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { constants } from "node:fs";
+import { access, type FileHandle, mkdir, open, opendir, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { isContentKey, STAGED } from "#lib/blobs/keys.ts";
+import { measuring } from "#lib/blobs/measure.ts";
 import type { BlobStore, StagedBlob, StageLimits } from "#lib/blobs/store.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 
 /**
- * Blobs as files: `<folder>/ab/abcd…` by SHA-256, uploads in `<folder>/staged`. A file gets its final name only after its
+ * Blobs as files: `<folder>/ab/abcd…` by SHA-256, others by their names, uploads in `<folder>/staged`. A file gets its final name only after its
  * bytes are on the disk, and the rename is made durable too, so that a crash leaves either the whole blob or none.
  */
 export function createFolderBlobs(folder: string): BlobStore {
-  const staged = join(folder, "staged");
-  const pathOf = (key: string) => join(folder, assertKey(key).slice(0, 2), key);
+  const staged = join(folder, STAGED);
+  const pathOf = (key: string) => (isContentKey(key) ? join(folder, key.slice(0, 2), key) : join(folder, key));
   return {
-    stage: (source, limits) => stageFile({ folder, staged, pathOf }, source, limits),
+    stage: (source, limits) => stageFile({ staged, pathOf }, source, limits),
     async open(key, range) {
       const file = await open(pathOf(key), "r").catch(absentAsNull);
       if (file === null) return null;
@@ -25,7 +28,8 @@ export function createFolderBlobs(folder: string): BlobStore {
       return facts === null ? null : { length: facts.size, modifiedAt: facts.mtime };
     },
     remove: (key) => rm(pathOf(key), { force: true }),
-    keysOlderThan: (limit) => keysOlderThan(folder, limit),
+    keysOlderThan: (limit, below) =>
+      below === undefined ? contentKeysOlderThan(folder, limit) : namesOlderThan(folder, below, limit),
     async sweepStaged(olderThan) {
       let removed = 0;
       for (const name of (await readdir(staged).catch(absentAsNull)) ?? []) {
@@ -37,22 +41,30 @@ export function createFolderBlobs(folder: string): BlobStore {
       }
       return removed;
     },
+    async check() {
+      try {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+      } catch (cause) {
+        throw new AppError("internal.unavailable", "The folder of blobs can't be used.", { cause });
+      }
+    },
   };
 }
 
-type Places = { folder: string; staged: string; pathOf: (key: string) => string };
+type Places = { staged: string; pathOf: (key: string) => string };
 
 async function stageFile(
-  { folder, staged, pathOf }: Places,
+  { staged, pathOf }: Places,
   source: AsyncIterable<Uint8Array>,
   limits: StageLimits,
 ): Promise<StagedBlob> {
   await mkdir(staged, { recursive: true, mode: 0o700 });
   const path = join(staged, randomUUID());
   const file = await open(path, "wx", 0o600);
-  let written: { sha256: string; length: number };
+  const measured = measuring(source, limits);
   try {
-    written = await writeAll(file, source, limits);
+    for await (const chunk of measured.bytes) await writeChunk(file, chunk);
     await file.sync();
   } catch (error) {
     await file.close();
@@ -62,39 +74,19 @@ async function stageFile(
       : error;
   }
   await file.close();
+  const { sha256, length } = measured.result();
   return {
-    ...written,
-    async keep() {
-      const target = pathOf(written.sha256);
-      const parent = join(folder, written.sha256.slice(0, 2));
-      await mkdir(parent, { recursive: true, mode: 0o700 });
+    sha256,
+    length,
+    async keep(name = sha256) {
+      const target = pathOf(name);
+      const parent = dirname(target);
+      const made = await mkdir(parent, { recursive: true, mode: 0o700 });
       await rename(path, target);
-      await syncFolder(parent);
-      await syncFolder(folder);
+      await syncUpwards(parent, made === undefined ? parent : dirname(made));
     },
     discard: () => rm(path, { force: true }),
   };
-}
-
-async function writeAll(file: FileHandle, source: AsyncIterable<Uint8Array>, limits: StageLimits) {
-  const hash = createHash("sha256");
-  let length = 0;
-  for await (const chunk of source) {
-    length += chunk.byteLength;
-    if (length > limits.maxBytes) {
-      throw new AppError("request.too_large", `At most ${limits.maxBytes} bytes are accepted.`);
-    }
-    hash.update(chunk);
-    await writeChunk(file, chunk);
-  }
-  const sha256 = hash.digest("hex");
-  if (limits.expectSha256 !== undefined && limits.expectSha256 !== sha256) {
-    throw new AppError(
-      "uptane.hash_mismatch",
-      `The bytes that arrived have the SHA-256 ${sha256}, not ${limits.expectSha256}.`,
-    );
-  }
-  return { sha256, length };
 }
 
 /** A write may take only a part. */
@@ -105,17 +97,20 @@ async function writeChunk(file: FileHandle, chunk: Uint8Array): Promise<void> {
   }
 }
 
-/** Makes a rename or a new folder survive a power cut. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
+/** Makes a rename, and the folders that were made for it, survive a power cut. */
+async function syncUpwards(from: string, to: string): Promise<void> {
+  for (let path = from; ; path = dirname(path)) {
+    const folder = await open(path, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+    if (path === to) return;
   }
 }
 
-async function* keysOlderThan(folder: string, limit: Date): AsyncIterable<string> {
+async function* contentKeysOlderThan(folder: string, limit: Date): AsyncIterable<string> {
   for (const group of (await readdir(folder).catch(absentAsNull)) ?? []) {
     if (!/^[0-9a-f]{2}$/.test(group)) continue;
     for (const key of (await readdir(join(folder, group)).catch(absentAsNull)) ?? []) {
@@ -125,10 +120,15 @@ async function* keysOlderThan(folder: string, limit: Date): AsyncIterable<string
   }
 }
 
-/** Keys become paths, so nothing but a digest may pass. */
-function assertKey(key: string): string {
-  if (/^[0-9a-f]{64}$/.test(key)) return key;
-  throw new AppError("internal.error", "A blob key must be a SHA-256.");
+async function* namesOlderThan(folder: string, below: string, limit: Date): AsyncIterable<string> {
+  const top = await opendir(join(folder, below), { recursive: true }).catch(absentAsNull);
+  if (top === null) return;
+  for await (const entry of top) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const facts = await stat(path).catch(absentAsNull);
+    if (facts !== null && facts.mtime < limit) yield relative(folder, path);
+  }
 }
 
 function absentAsNull(error: unknown): null {
