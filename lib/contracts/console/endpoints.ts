@@ -1,6 +1,7 @@
 import * as accounts from "./accounts.ts";
 import * as audit from "./audit.ts";
 import * as certificates from "./certificates.ts";
+import * as credentials from "./credentials.ts";
 import * as devices from "./devices.ts";
 import type { Endpoint } from "./endpoint.ts";
 import * as images from "./images.ts";
@@ -13,6 +14,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   accounts,
   audit,
   certificates,
+  credentials,
   devices,
   images,
   machineClients,
