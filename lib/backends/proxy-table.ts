@@ -15,8 +15,8 @@ export type ProxyRow = {
   readonly permission: Permission;
   /** An image's bytes rather than a JSON document. */
   readonly upload?: true;
-  /** The console's own part of the same act: a deleted device must not come in again. */
-  readonly also?: "revoke-certificates";
+  /** The console's own part of the same act: a deleted device must not come in again, and no device gets an image that does not verify. */
+  readonly also?: "revoke-certificates" | "judge-images";
 };
 
 /**
@@ -102,11 +102,9 @@ export const PROXY_TABLE: readonly ProxyRow[] = [
     "/api/v1/assignments/devices",
     "/api/v1/assignments/{}",
   ]),
-  ...rows("director", "POST", "update.launch", ["/api/v1/multi_target_updates", "/api/v1/assignments"]),
-  ...rows("director", "PUT", "update.launch", [
-    "/api/v1/admin/devices/{}/multi_target_update/{}",
-    "/api/v1/admin/devices/{}/ecus/{}/auto_update/{}",
-  ]),
+  ...judged(rows("director", "POST", "update.launch", ["/api/v1/multi_target_updates", "/api/v1/assignments"])),
+  ...judged(rows("director", "PUT", "update.launch", ["/api/v1/admin/devices/{}/multi_target_update/{}"])),
+  ...rows("director", "PUT", "update.launch", ["/api/v1/admin/devices/{}/ecus/{}/auto_update/{}"]),
   ...rows("director", "DELETE", "update.cancel", [
     "/api/v1/assignments/{}",
     "/api/v1/admin/devices/{}/ecus/{}/auto_update/{}",
@@ -180,4 +178,9 @@ function rows(
   paths: readonly string[],
 ): ProxyRow[] {
   return paths.map((path) => ({ service, method, path, permission }));
+}
+
+/** What has devices install images. */
+function judged(given: readonly ProxyRow[]): ProxyRow[] {
+  return given.map((row) => ({ ...row, also: "judge-images" }));
 }

@@ -6,6 +6,7 @@ import type { Relay, RelayReply, RelayRequest } from "#lib/backends/relay.ts";
 import { Uuid } from "#lib/contracts/console/common.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
 import { revokeCertificatesOfDevice } from "#services/identity/service.ts";
+import { judgeImages } from "./images.ts";
 
 export type RelayCtx = BackendCtx & { readonly relay: Relay; readonly signal: AbortSignal };
 
@@ -22,7 +23,8 @@ export type BackendCallInput = {
 /**
  * Relays one call to a back end.
  *
- * @throws AppError `auth.forbidden` | `backend.unreachable` | `backend.timeout` | what broke the body
+ * @throws AppError `auth.forbidden` | `update.invalid` (an image that does not verify) | `backend.unreachable` | `backend.timeout` |
+ *   what broke the body
  */
 export async function callBackend(ctx: RelayCtx, actor: Actor, input: BackendCallInput): Promise<RelayReply> {
   requirePermission(actor, input.row.permission);
@@ -41,7 +43,8 @@ export async function callBackend(ctx: RelayCtx, actor: Actor, input: BackendCal
   };
   return auditBackendChange(ctx, { actor, entry }, async (finish) => {
     await doOwnPart(ctx, actor, input);
-    const reply = await ctx.relay.send(ctx, request);
+    const body = input.row.also === "judge-images" ? await judgeImages(ctx, input) : input.body;
+    const reply = await ctx.relay.send(ctx, { ...request, body });
     const outcome = reply.status < 400 ? "done" : reply.status < 500 ? "refused" : "unknown";
     await ctx.db.$transaction((tx) => finish(tx, { status: reply.status }, outcome));
     return reply;

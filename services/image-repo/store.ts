@@ -1,4 +1,3 @@
-import type { RepoImage } from "#lib/contracts/ota/reposerver.ts";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import { Prisma } from "#lib/db/generated/client.ts";
 import { escapeLike } from "#lib/db/like.ts";
@@ -97,6 +96,7 @@ export async function buryImage(tx: Tx, namespaceId: string, image: ImageRow, de
   await tx.imageTarget.deleteMany({ where });
   await tx.imageComment.deleteMany({ where });
   await tx.imageVerification.deleteMany({ where });
+  await tx.imageSignature.deleteMany({ where });
   await tx.imageTombstone.create({
     data: { ...where, sha256: image.sha256, length: BigInt(image.length), deletedAt },
     select: { filename: true },
@@ -187,20 +187,6 @@ export async function reposWithRolesExpiring(
     select: { id: true, namespaceId: true },
   });
   return repos.map(({ id, namespaceId }) => ({ repoId: id, namespaceId }));
-}
-
-export async function putVerification(
-  tx: DbOrTx,
-  namespaceId: string,
-  filename: string,
-  found: RepoImage["verification"] & { checkedAt: Date },
-): Promise<void> {
-  await tx.imageVerification.upsert({
-    where: { namespaceId_filename: { namespaceId, filename } },
-    create: { namespaceId, filename, ...found },
-    update: found,
-    select: { filename: true },
-  });
 }
 
 export async function dropVerification(tx: Tx, namespaceId: string, filename: string): Promise<void> {

@@ -1,26 +1,25 @@
 import type { BackendHealth } from "#lib/backends/backends.ts";
-import type { Image } from "#lib/contracts/console/images.ts";
 import type { Attention } from "#lib/contracts/console/overview.ts";
 import type { FleetCounts } from "#services/fleet/service.ts";
 
 type Facts = {
   fleet: FleetCounts;
   trust: { pending: number; oldestPendingAt: Date | null; refusedLastDay: number };
-  mismatched: readonly Image[];
+  condemned: readonly string[];
   backends: readonly BackendHealth[];
 };
 
 /** What needs a person, most urgent first. A line with nothing behind it is not there. */
-export function toAttention({ fleet, trust, mismatched, backends }: Facts): Attention[] {
+export function toAttention({ fleet, trust, condemned, backends }: Facts): Attention[] {
   const lines: Attention[] = [
     ...backends
       .filter(({ ok }) => !ok)
       .map(({ name, error }) => line("backend_down", "bad", { count: 1, title: `The ${name} is down`, detail: error })),
-    ...mismatched.map(({ filename }) =>
+    ...condemned.map((filename) =>
       line("unverified", "bad", {
         count: 1,
         title: `${filename} is not what was signed`,
-        detail: "Its stored bytes differ from its signed digest. No update with it is launched.",
+        detail: "It did not pass verification. No device is told to install it.",
         href: `/images/${encodeURIComponent(filename)}`,
       }),
     ),

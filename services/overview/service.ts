@@ -2,7 +2,7 @@ import { type Actor, requirePermission } from "#lib/authz/actor.ts";
 import type { BackendCtx } from "#lib/backends/backends.ts";
 import { ListAudit } from "#lib/contracts/console/audit.ts";
 import { ListCertificates } from "#lib/contracts/console/certificates.ts";
-import { type Image, ListImages } from "#lib/contracts/console/images.ts";
+import { ListImages } from "#lib/contracts/console/images.ts";
 import type { Overview } from "#lib/contracts/console/overview.ts";
 import { ListUpdates } from "#lib/contracts/console/updates.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
@@ -11,21 +11,20 @@ import { listImages } from "#services/catalog/service.ts";
 import { countFleet } from "#services/fleet/service.ts";
 import { countTrust, listCertificates } from "#services/identity/service.ts";
 import { hasProvenUpdate, listUpdates } from "#services/rollouts/service.ts";
+import { listCondemned } from "#services/verification/service.ts";
 import { toAttention } from "./attention.ts";
 
 const UPDATES_SHOWN = 5;
 const ENTRIES_SHOWN = 12;
-/** Images are verified when they arrive; looking through this many newest ones finds what was damaged since. */
-const IMAGES_PAGE = 200;
-const IMAGE_PAGES = 5;
 
 /** @throws AppError `auth.forbidden` */
 export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overview> {
   requirePermission(actor, "overview.read");
-  const [fleet, trust, images, backends, updates, running, latest, approved, proven] = await Promise.all([
+  const [fleet, trust, images, condemned, backends, updates, running, latest, approved, proven] = await Promise.all([
     countFleet(ctx, actor),
     countTrust(ctx, actor),
-    readImages(ctx, actor),
+    countImages(ctx, actor),
+    listCondemned(ctx, actor),
     ctx.backends.probe(ctx),
     listUpdates(ctx, actor, ListUpdates.parse({ limit: UPDATES_SHOWN })),
     countRunning(ctx, actor),
@@ -34,14 +33,14 @@ export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overvi
     hasProvenUpdate(ctx, actor),
   ]);
   return {
-    attention: toAttention({ fleet, trust, mismatched: images?.mismatched ?? [], backends }),
+    attention: toAttention({ fleet, trust, condemned, backends }),
     devices: { total: fleet.total, seenLastHour: fleet.seenLastHour, byStatus: fleet.byStatus },
     updates: updates.data,
     latest: latest.data,
     firstSteps: {
       connected: fleet.total > 0,
       approved: approved.total > 0,
-      image: (images?.total ?? 0) > 0,
+      image: (images ?? 0) > 0,
       updated: proven,
     },
     backends,
@@ -58,23 +57,12 @@ async function countRunning(ctx: BackendCtx, actor: Actor): Promise<number> {
 }
 
 /** null when the repository does not answer: its own line says so. */
-async function readImages(ctx: BackendCtx, actor: Actor): Promise<{ total: number; mismatched: Image[] } | null> {
-  const mismatched: Image[] = [];
-  let total = 0;
-  let cursor: string | null = null;
+async function countImages(ctx: BackendCtx, actor: Actor): Promise<number | null> {
   try {
-    for (let page = 0; page < IMAGE_PAGES; page += 1) {
-      const query = ListImages.parse({ limit: IMAGES_PAGE, ...(cursor === null ? {} : { cursor }) });
-      const found = await listImages(ctx, actor, query);
-      total = found.total;
-      mismatched.push(...found.data.filter(({ verification }) => verification.state === "mismatch"));
-      cursor = found.nextCursor;
-      if (cursor === null) break;
-    }
+    return (await listImages(ctx, actor, ListImages.parse({ limit: 1 }))).total;
   } catch (error) {
     if (!isAppError(error) || !error.code.startsWith("backend.")) throw error;
     ctx.log.warn({ err: error }, "the overview goes without the images");
     return null;
   }
-  return { total, mismatched };
 }

@@ -5,11 +5,11 @@ import { type BackendCtx, createBackends } from "#lib/backends/backends.ts";
 import { loadConfig } from "#lib/config/load.ts";
 import { createLog } from "#lib/log/log.ts";
 import type { JsonObject } from "#lib/uptane/json.ts";
+import { condemnedImages, scrubImages, verifyImageNow, withVerification } from "#services/verification/service.ts";
 import { createTestCtx } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { objectAt, put, seedKey, signByHand } from "#tests/harness/uptane-documents.ts";
 import { metaEntry, sign } from "#tests/harness/uptane-repository.ts";
-import { condemnedImages, scrubImages, verifyImageNow, withVerification } from "../service.ts";
 import { type ExternalRepository, startExternalRepository } from "./external-repository.ts";
 
 const CONTENT = randomBytes(200_000);

@@ -1,0 +1,133 @@
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SYSTEM } from "#lib/authz/actor.ts";
+import type { BackendCtx } from "#lib/backends/backends.ts";
+import { ListAudit } from "#lib/contracts/console/audit.ts";
+import { requestCtx } from "#lib/data/context.ts";
+import { relayRequest } from "#lib/http/proxy-route.ts";
+import { plainRoute } from "#lib/http/route.ts";
+import { listAudit } from "#services/audit/service.ts";
+import { scrubImages } from "#services/verification/service.ts";
+import { at } from "#tests/harness/api.ts";
+import { loadApiRoutes } from "#tests/harness/api-routes.ts";
+import { startTestConsole, type TestConsole } from "#tests/harness/console.ts";
+import { serveRoutes } from "#tests/harness/console-http.ts";
+import { startTestServices } from "#tests/harness/console-services.ts";
+
+/* A byte flipped in blob storage, and everyone who could tell a device to install it. */
+
+const MTU = "/api/proxy/director/api/v1/multi_target_updates";
+let test: TestConsole;
+let stopServices: () => Promise<void>;
+let server: Awaited<ReturnType<typeof serveRoutes>>;
+let ctx: BackendCtx;
+
+beforeAll(async () => {
+  test = await startTestConsole();
+  stopServices = await startTestServices(test);
+  ctx = requestCtx(test.console, randomUUID());
+  const routes = await loadApiRoutes();
+  const relay = plainRoute(relayRequest);
+  server = await serveRoutes(test, (method, pathname) => {
+    if (pathname.startsWith("/api/proxy/")) return relay;
+    const path = pathname.replace(/^(\/api\/v1\/images\/)[^/]+/, "$1{filename}");
+    return routes.find((route) => route.path === path)?.handlers[method];
+  });
+});
+afterAll(async () => {
+  await server.close();
+  await stopServices();
+  await test.drop();
+});
+
+async function send(method: string, path: string, body: unknown = null): Promise<{ status: number; body: unknown }> {
+  const json = !(body instanceof FormData) && body !== null;
+  const res = await fetch(`${server.url}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${test.tokens.operator}`,
+      ...(json ? { "content-type": "application/json" } : {}),
+    },
+    body: json ? JSON.stringify(body) : (body as BodyInit | null),
+  });
+  return { status: res.status, body: await res.json() };
+}
+
+async function upload(version: string): Promise<{ filename: string; sha256: string; length: number }> {
+  const bytes = new Uint8Array(randomBytes(50_000));
+  const form = new FormData();
+  for (const [name, value] of Object.entries({ name: "fw", version, hardwareIds: "rpi4" })) form.set(name, value);
+  form.set("file", new Blob([bytes]), "image.bin");
+  const made = await send("POST", "/api/v1/images", form);
+  expect(at(made.body, "verification.state")).toBe("verified");
+  return { filename: `fw_${version}`, sha256: createHash("sha256").update(bytes).digest("hex"), length: bytes.length };
+}
+
+function flipByte({ sha256 }: { sha256: string }): void {
+  const path = join(test.console.config.DATA_DIR, "blobs", sha256.slice(0, 2), sha256);
+  const bytes = readFileSync(path);
+  bytes[1_000] = (bytes[1_000] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+}
+
+const stateOf = async (filename: string) =>
+  at((await send("GET", `/api/v1/images/${filename}/verification`)).body, "state");
+const launch = (filename: string, dryRun = false) =>
+  send("POST", "/api/v1/updates", { name: "u", devices: [randomUUID()], targets: { rpi4: { to: filename } }, dryRun });
+const mtuOf = ({ filename, sha256, length }: Awaited<ReturnType<typeof upload>>) => ({
+  targets: {
+    rpi4: { to: { target: filename, checksum: { method: "sha256", hash: sha256 }, targetLength: length } },
+  },
+});
+const REFUSED = { status: 400, body: { code: "update.invalid" } };
+
+describe("a byte flipped in storage", () => {
+  it("is found before the next launch, and the update is refused", async () => {
+    const image = await upload("1");
+    flipByte(image);
+    expect(await stateOf(image.filename)).toBe("verified");
+    expect(await launch(image.filename)).toMatchObject(REFUSED);
+    expect(await stateOf(image.filename)).toBe("mismatch");
+    expect(await launch(image.filename, true)).toMatchObject(REFUSED);
+  });
+
+  it("is found before the proxy makes a target list or assigns one, and the refusal is audited", async () => {
+    const image = await upload("2");
+    const made = await send("POST", MTU, mtuOf(image));
+    expect(made.status).toBe(201);
+    flipByte(image);
+    const assignment = { correlationId: `urn:here-ota:mtu:${made.body}`, devices: [randomUUID()], mtuId: made.body };
+    expect(await send("POST", "/api/proxy/director/api/v1/assignments", assignment)).toMatchObject(REFUSED);
+    expect(await stateOf(image.filename)).toBe("mismatch");
+    expect(await send("POST", MTU, mtuOf(image))).toMatchObject(REFUSED);
+    const device = randomUUID();
+    const path = `/api/proxy/director/api/v1/admin/devices/${device}/multi_target_update/${made.body}`;
+    expect(await send("PUT", path, {})).toMatchObject(REFUSED);
+    const { data } = await listAudit(ctx, SYSTEM, ListAudit.parse({ action: "backend.call", limit: 1 }));
+    expect(data[0]?.outcome).toBe("refused");
+  });
+
+  it("is found by the scrub, named with both digests, and raised on the overview", async () => {
+    const image = await upload("3");
+    flipByte(image);
+    await scrubImages({ ...ctx, clock: () => new Date(Date.now() + 6 * 86_400_000) });
+    const { body } = await send("GET", `/api/v1/images/${image.filename}/verification`);
+    expect(at(body, "state")).toBe("mismatch");
+    const digests = JSON.stringify(body).match(/SHA-256 [0-9a-f]{64}, [0-9a-f]{64} was signed/g);
+    expect(digests).toHaveLength(1);
+    const lines = at((await send("GET", "/api/v1/overview")).body, "attention");
+    expect(lines).toContainEqual(expect.objectContaining({ kind: "unverified", href: `/images/${image.filename}` }));
+  });
+
+  it("is mended by the same bytes, found so on demand, and the update goes on", async () => {
+    const image = await upload("4");
+    flipByte(image);
+    const verify = () => send("POST", `/api/v1/images/${image.filename}/verification`);
+    expect(at((await verify()).body, "state")).toBe("mismatch");
+    flipByte(image);
+    expect(at((await verify()).body, "state")).toBe("verified");
+    expect(await launch(image.filename)).toMatchObject({ body: { code: "update.nothing_to_do" } });
+  });
+});
