@@ -75,6 +75,25 @@ export const COMMANDS: readonly Command[] = [
     },
   },
   {
+    name: "credentials device",
+    synopsis: "--name N --uses 100 --out FILE.zip [--policy allowed] [--expires 30d] …",
+    summary: "write a credentials.zip with which devices register themselves (docs/guides/provisioning.md)",
+    options: {
+      name: { type: "string", required: true },
+      uses: { type: "string", required: true },
+      out: { type: "string", required: true },
+      policy: { type: "string" },
+      expires: { type: "string" },
+      certificates: { type: "string" },
+      hardware: { type: "string" },
+      group: { type: "string" },
+    },
+    run: async (given) => {
+      await ensureClient();
+      return (await import("#cli/commands/credentials.ts")).writeDeviceCredentials(given);
+    },
+  },
+  {
     name: "audit verify",
     synopsis: "",
     summary: "check that the audit log was not altered",

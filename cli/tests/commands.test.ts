@@ -113,6 +113,22 @@ describe("the command line", { timeout: 60_000 }, () => {
       expect(await query("SELECT name FROM device_certificate WHERE name = 'two'")).toEqual([]);
     });
 
+    it("writes a credentials.zip for devices, for its owner alone and over nothing", async () => {
+      const file = path.join(settings.dataDir, "credentials.zip");
+      const words = ["credentials", "device", "--name", "line 4", "--uses", "2", "--expires", "2d", "--out", file];
+      expect(await gatehouse(words)).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining("autoprov_credentials.p12"),
+      });
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
+      expect((await readFile(file)).subarray(0, 4).toString("latin1")).toBe("PK\u0003\u0004");
+      expect(await gatehouse(words)).toMatchObject({ code: 1, stdout: "" });
+      expect(await query('SELECT "usesLeft", policy FROM bootstrap_credential')).toEqual([
+        { usesLeft: 2, policy: "pending" },
+      ]);
+      expect(await gatehouse([...words, "--policy", "maybe"])).toMatchObject({ code: 2 });
+    });
+
     it("leaves a pending device unknown until it comes to the door", async () => {
       const folder = path.join(settings.dataDir, "device-3");
       const words = ["device", "issue", "--name", "three", "--hardware", "rpi4", "--out", folder, "--pending"];
