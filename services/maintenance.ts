@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { BlobStore } from "#lib/blobs/store.ts";
 import { refreshDeviceRoles } from "#services/director/service.ts";
-import { refreshImageRoles, sweepBlobs } from "#services/image-repo/service.ts";
+import { dropStaleUploads, refreshImageRoles, sweepBlobs } from "#services/image-repo/service.ts";
 import { refreshRoots } from "#services/keyserver/service.ts";
 
 /** Uploads are durable before their row is written; what has no row after this long never gets one. */
@@ -17,6 +17,7 @@ export function registerMaintenance(app: FastifyInstance, { blobs }: { blobs: Bl
     const roots = await refreshRoots(ctx);
     const imageRoles = await refreshImageRoles(ctx);
     const devices = await refreshDeviceRoles(ctx);
+    await dropStaleUploads(ctx);
     const swept = await sweepBlobs({ ...ctx, blobs }, new Date(ctx.clock().getTime() - ORPHANED_AFTER_MS));
     ctx.log.info({ roots, imageRoles, devices, swept }, "maintained the repositories");
     return { roots, imageRoles, devices, swept };

@@ -9,6 +9,7 @@ import { countAssigned } from "#services/fleet/service.ts";
 import { currentRoot, type StoredRoot } from "#services/keyserver/service.ts";
 import { lockRepo, publishImages, type RoleDocument, readRole } from "./roles.ts";
 import * as store from "./store.ts";
+import { insertAdded } from "./store-added.ts";
 
 /** What the image repository needs: the usual, and where bytes are. */
 export type ImageRepoCtx = Ctx & { readonly blobs: BlobStore };
@@ -28,6 +29,8 @@ export type UnmanagedImage = {
 };
 
 const SWEEP_BATCH = 500;
+/** Removed at once: storage may be far away, and a transaction waits for it. */
+const REMOVE_BATCH = 50;
 
 /**
  * Lists an image whose bytes have been received, and publishes the list.
@@ -174,6 +177,7 @@ async function listImage(tx: Tx, { ctx, repoId, root, image, staged }: Listing):
     return null;
   }
   await store.putImage(tx, ctx.namespaceId, next);
+  if (before === null) await insertAdded(tx, ctx.namespaceId, next);
   await store.dropVerification(tx, ctx.namespaceId, image.filename);
   const targets = await publishImages(tx, { ctx, repoId, root });
   await publishEvent(tx, ctx.namespaceId, { topic: "image", subjectId: image.filename });
@@ -218,14 +222,19 @@ export async function keepBytes(tx: Tx, staged: StagedBlob | null): Promise<void
  * @returns how many
  */
 export async function removeUnlisted(ctx: ImageRepoCtx, keys: readonly string[]): Promise<number> {
-  if (keys.length === 0) return 0;
-  return ctx.db.$transaction(async (tx) => {
-    await locksInTransaction(tx, keys.map(lockOfBlob));
-    const inUse = await store.keysInUse(tx, keys);
-    const unused = [...new Set(keys)].filter((key) => !inUse.has(key));
-    for (const key of unused) await ctx.blobs.remove(key);
-    return unused.length;
-  });
+  const left = [...new Set(keys)];
+  let removed = 0;
+  while (left.length > 0) {
+    const batch = left.splice(0, REMOVE_BATCH);
+    removed += await ctx.db.$transaction(async (tx) => {
+      await locksInTransaction(tx, batch.map(lockOfBlob));
+      const inUse = await store.keysInUse(tx, batch);
+      const unused = batch.filter((key) => !inUse.has(key));
+      await Promise.all(unused.map((key) => ctx.blobs.remove(key)));
+      return unused.length;
+    });
+  }
+  return removed;
 }
 
 /** Blobs are shared by all namespaces, hence no namespace in the name. */

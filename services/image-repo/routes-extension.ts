@@ -29,7 +29,8 @@ export function registerExtensionRoutes(app: FastifyInstance, openRepo: OpenRepo
   });
 }
 
-async function getImage(ctx: ImageRepoCtx, filename: string): Promise<RepoImage> {
+/** An image as the console is told of it. @throws AppError `ota.target_not_found` */
+export async function getImage(ctx: ImageRepoCtx, filename: string): Promise<RepoImage> {
   const { data } = await listPage(ctx.db, ctx.namespaceId, { limit: 1, sort: "filename", exactly: filename });
   const [image] = data;
   if (image === undefined) throw new AppError("ota.target_not_found", "There is no such image.");

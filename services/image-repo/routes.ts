@@ -10,6 +10,7 @@ import { type RoleName, readRole } from "./roles.ts";
 import { registerCommentRoutes } from "./routes-comments.ts";
 import { registerExtensionRoutes } from "./routes-extension.ts";
 import { registerTargetRoutes } from "./routes-targets.ts";
+import { registerUploadRoutes } from "./routes-uploads.ts";
 
 /** The repository of a request's namespace. Also puts its id on the reply, as every answer below a repository carries it. */
 export type OpenRepo = (req: FastifyRequest, reply: FastifyReply) => Promise<{ ctx: ImageRepoCtx; repoId: string }>;
@@ -43,6 +44,7 @@ export function registerImageRepoRoutes(app: FastifyInstance, { blobs }: { blobs
         registerTargetRoutes(repo, openRepo);
         registerCommentRoutes(repo, openRepo);
         registerExtensionRoutes(repo, openRepo);
+        registerUploadRoutes(repo, openRepo);
       },
       { prefix },
     );

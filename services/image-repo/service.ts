@@ -5,6 +5,8 @@ import * as store from "./store.ts";
 
 export type { ImageRepoCtx } from "./images.ts";
 export { holdImages, sweepBlobs } from "./images.ts";
+export { type AddedImage, settleAdded, takeAdded } from "./store-added.ts";
+export { dropStaleUploads } from "./uploads.ts";
 
 const REFRESH_BATCH = 200;
 
