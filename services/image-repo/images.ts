@@ -177,7 +177,8 @@ async function listImage(tx: Tx, { ctx, repoId, root, image, staged }: Listing):
     return null;
   }
   await store.putImage(tx, ctx.namespaceId, next);
-  if (before === null) await insertAdded(tx, ctx.namespaceId, next);
+  const { name } = next;
+  if (before === null && name !== null) await insertAdded(tx, ctx.namespaceId, { ...next, name });
   await store.dropVerification(tx, ctx.namespaceId, image.filename);
   const targets = await publishImages(tx, { ctx, repoId, root });
   await publishEvent(tx, ctx.namespaceId, { topic: "image", subjectId: image.filename });
