@@ -26,6 +26,7 @@ const OPERATOR = [
 ] as const;
 
 const ADMIN = [
+  "image.trust",
   "device.issue",
   "device.delete",
   "certificate.decide",

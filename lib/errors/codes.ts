@@ -78,6 +78,12 @@ export const ERROR_CODES = [
   "update.nothing_to_do",
   "update.wrong_state",
   "simulation.disabled",
+  // OpenPGP signatures of images
+  "openpgp.malformed",
+  "openpgp.signature_invalid",
+  "openpgp.digest_mismatch",
+  "openpgp.key_untrusted",
+  "openpgp.key_not_found",
   // keys at rest
   "keys.unsealable",
   // back ends
