@@ -7,7 +7,8 @@ export type GroupSubject = { kind: "deviceId" } | { kind: "tag"; tagId: string }
 export type GroupExpression =
   | { kind: "contains"; subject: GroupSubject; word: string }
   | { kind: "position"; subject: GroupSubject; position: number; negated: boolean; character: string }
-  | { kind: "and" | "or"; operands: readonly GroupExpression[] };
+  | { kind: "and"; operands: readonly GroupExpression[] }
+  | { kind: "or"; operands: readonly GroupExpression[] };
 
 export type ParsedExpression = { ok: true; expression: GroupExpression } | { ok: false; message: string };
 

@@ -7,11 +7,12 @@ import { AppError } from "#lib/errors/app-error.ts";
 import { removeDevice, upsertDevice } from "#services/fleet/service.ts";
 import { recordDeviceDeleted } from "#services/rollouts/service.ts";
 import * as store from "./store-devices.ts";
+import { listSmartGroups, recomputeMembers, shareGroups } from "./store-groups.ts";
 
 /** What other services forget with a deleted device, in the same transaction. It runs first: their own transactions lock so too. */
 export type OnDelete = (tx: Tx, ctx: Ctx, uuid: string) => Promise<void>;
 
-/** @returns the device's uuid. @throws AppError `device.conflict` when uuid, name or device id are taken */
+/** Makes a device, in its smart groups from the start. @returns its uuid. @throws AppError `device.conflict` when uuid, name or device id are taken */
 export async function addDevice(ctx: Ctx, given: CreateDevice): Promise<string> {
   return refuseTaken(() => ctx.db.$transaction((tx) => insert(tx, ctx, given)));
 }
@@ -39,7 +40,10 @@ export async function provisionDevice(ctx: Ctx, given: CreateDevice): Promise<st
 
 async function insert(tx: Tx, ctx: Ctx, given: CreateDevice): Promise<string> {
   const device = { uuid: given.uuid ?? randomUUID(), namespaceId: ctx.namespaceId, createdAt: ctx.clock(), given };
+  await shareGroups(tx, ctx.namespaceId);
   await mirror(tx, await store.insertDevice(tx, device));
+  const groups = await listSmartGroups(tx, ctx.namespaceId);
+  await recomputeMembers(tx, ctx.namespaceId, { groups, deviceUuids: [device.uuid] });
   return device.uuid;
 }
 
@@ -62,6 +66,7 @@ export async function changeDevice(
 /** @throws AppError `device.not_found` */
 export async function deleteDevice(ctx: Ctx, uuid: string, onDelete: OnDelete): Promise<void> {
   await ctx.db.$transaction(async (tx) => {
+    await shareGroups(tx, ctx.namespaceId);
     await onDelete(tx, ctx, uuid);
     const of = { namespaceId: ctx.namespaceId, uuid, at: ctx.clock() };
     // The registry's row before the fleet's, in the order of every other writer of both.
@@ -91,7 +96,7 @@ async function refuseTaken<T>(run: () => Promise<T>): Promise<T> {
 }
 
 /** @see contracts/device-registry.md section 1.1 */
-export function toContract(row: store.RegistryRow): RegistryDevice {
+export function toContract(row: store.RegistryRow, attributes: Record<string, string> = {}): RegistryDevice {
   return {
     namespace: row.namespaceId,
     uuid: row.uuid,
@@ -106,6 +111,6 @@ export function toContract(row: store.RegistryRow): RegistryDevice {
     hibernated: row.hibernated,
     mqttLastSeen: null,
     mqttStatus: "NotSeen",
-    attributes: {},
+    attributes,
   };
 }

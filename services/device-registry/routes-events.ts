@@ -22,14 +22,14 @@ export function registerEventRoutes(app: FastifyInstance): void {
       if (isTooLarge(error)) return reply.code(413).header("content-length", "0").send();
       throw error;
     });
-    scope.post("/api/v1/devices/:uuid/events", async (req, reply) => {
+    scope.post("/devices/:uuid/events", async (req, reply) => {
       const device = await openDevice(req, reply);
       if (device === null) return reply;
       await acceptEvents(req.ctx, device.uuid, req.body);
       return reply.code(204).send();
     });
   });
-  app.get("/api/v1/devices/:uuid/events", async (req, reply) => {
+  app.get("/devices/:uuid/events", async (req, reply) => {
     const device = await openDevice(req, reply);
     if (device === null) return reply;
     const { correlationId, eventTypes } = parseEntity(EventQuery, req.query);
@@ -40,7 +40,11 @@ export function registerEventRoutes(app: FastifyInstance): void {
       events.map((event) => toJournal(device.uuid, event)),
     );
   });
-  app.get("/api/v2/devices/:uuid/events", async (req, reply) => {
+}
+
+/** The same journal as [A] gives it below `/api/v2`: indexed events only. */
+export function registerIndexedEventRoutes(app: FastifyInstance): void {
+  app.get("/devices/:uuid/events", async (req, reply) => {
     const device = await openDevice(req, reply);
     if (device === null) return reply;
     const { updateId } = parseEntity(EventQuery, req.query);

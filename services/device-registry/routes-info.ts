@@ -1,33 +1,38 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { z } from "zod";
-import { otaInstant } from "#lib/contracts/ota/common.ts";
 import {
-  InstalledPackages,
+  DeviceList,
   NetworkInfo,
-  PACKAGES_BODY_MAX_BYTES,
+  Observation,
+  Observations,
   SYSTEM_INFO_MAX_BYTES,
 } from "#lib/contracts/ota/device-registry.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { parseEntity } from "#lib/http/ota-parse.ts";
 import { parseJsonBounded } from "#lib/uptane/json.ts";
-import { missingDevice } from "./devices.ts";
-import { openDevice, pageOf, paramOf, sliceOf } from "./request.ts";
-import { lockDevice } from "./store-devices.ts";
+import { type Generation, openDevice, withDevice } from "./request.ts";
 import * as store from "./store-info.ts";
 import { isClientConfig, numberObjects } from "./system-info.ts";
 
 const CONFIG_MAX_BYTES = 262_144;
 const STORED_LIMITS = { maxBytes: SYSTEM_INFO_MAX_BYTES, maxDepth: 64, maxNodes: 250_000 };
 
-/** What a device tells of itself: hardware, network, packages. @see contracts/device-registry.md sections 4 and 7 */
-export function registerInfoRoutes(app: FastifyInstance): void {
+/** What a device tells of itself: hardware, network, observations. @see contracts/device-registry.md sections 2 and 4 */
+export function registerInfoRoutes(app: FastifyInstance, generation: Generation): void {
   registerSystemInfoRoutes(app);
-  registerPackageRoutes(app);
-  app.get("/api/v1/devices/:uuid/system_info/network", async (req, reply) => {
+  registerConfigRoute(app);
+  registerNetworkRoutes(app, generation);
+  registerMonitoringRoutes(app, generation);
+}
+
+function registerNetworkRoutes(app: FastifyInstance, generation: Generation): void {
+  app.get("/devices/:uuid/system_info/network", async (req, reply) => {
     const device = await openDevice(req, reply);
-    return device === null ? reply : store.readNetwork(req.ctx.db, device.uuid);
+    if (device === null) return reply;
+    const known = (await store.readNetworks(req.ctx.db, [device.uuid])).get(device.uuid);
+    if (generation === "B") return toNetwork(device.uuid, known);
+    return known ?? { local_ipv4: "", mac: "", hostname: "" };
   });
-  app.put("/api/v1/devices/:uuid/system_info/network", async (req, reply) => {
+  app.put("/devices/:uuid/system_info/network", async (req, reply) => {
     const device = await openDevice(req, reply);
     if (device === null) return reply;
     const network = parseEntity(NetworkInfo, req.body);
@@ -36,6 +41,43 @@ export function registerInfoRoutes(app: FastifyInstance): void {
     );
     return reply.code(204).send();
   });
+  if (generation === "A") return;
+  app.post("/devices/list-network-info", async (req) => {
+    const asked = parseEntity(DeviceList, req.body);
+    const { db, namespaceId } = req.ctx;
+    const [own, networks] = await Promise.all([store.keepKnown(db, namespaceId, asked), store.readNetworks(db, asked)]);
+    return asked.map((uuid) => toNetwork(uuid, own.has(uuid) ? networks.get(uuid) : undefined));
+  });
+}
+
+/** As [B] says it: null for what is not known. */
+function toNetwork(deviceUuid: string, known: NetworkInfo | undefined) {
+  const { local_ipv4 = "", mac = "", hostname = "" } = known ?? {};
+  return { deviceUuid, local_ipv4: local_ipv4 || null, mac: mac || null, hostname: hostname || null };
+}
+
+/** Observations are checked and acknowledged. The original hands them to its message bus; nobody listens here, so they end here. */
+function registerMonitoringRoutes(app: FastifyInstance, generation: Generation): void {
+  app.post("/devices/:uuid/monitoring", async (req, reply) => {
+    const device = await openDevice(req, reply);
+    if (device === null) return reply;
+    parseEntity(Observation, req.body);
+    return reply.code(204).send();
+  });
+  if (generation === "A") return;
+  app.post("/devices/:uuid/monitoring/fluentbit-metrics", async (req, reply) => {
+    const device = await openDevice(req, reply);
+    if (device === null) return reply;
+    const outcomes = parseEntity(Observations, req.body).map((given) => {
+      const { success } = Observation.safeParse(given);
+      return { publishedSuccessfully: success, msg: success ? "" : "date must be a number" };
+    });
+    const accepted = outcomes.every(({ publishedSuccessfully }) => publishedSuccessfully);
+    return accepted ? reply.code(204).send() : reply.code(416).send(outcomes);
+  });
+}
+
+function registerConfigRoute(app: FastifyInstance): void {
   app.register(async (scope) => {
     scope.addContentTypeParser(
       "application/toml",
@@ -43,7 +85,7 @@ export function registerInfoRoutes(app: FastifyInstance): void {
       async (_req: FastifyRequest, body: string) => body,
     );
     // It holds paths and may hold passwords, and nobody reads it here: looked at, and dropped.
-    scope.post("/api/v1/devices/:uuid/system_info/config", async (req, reply) => {
+    scope.post("/devices/:uuid/system_info/config", async (req, reply) => {
       const device = await openDevice(req, reply);
       if (device === null) return reply;
       if (typeof req.body !== "string") {
@@ -68,9 +110,9 @@ function registerSystemInfoRoutes(app: FastifyInstance): void {
     await withDevice(req, device.uuid, (tx) => store.upsertSystemInfo(tx, device.uuid, { body, at: req.ctx.clock() }));
     return {};
   };
-  app.put("/api/v1/devices/:uuid/system_info", options, put);
-  app.put("/api/v1/mydevice/:uuid/system_info", options, put);
-  app.post("/api/v1/devices/:uuid/system_info", options, async (req, reply) => {
+  app.put("/devices/:uuid/system_info", options, put);
+  app.put("/mydevice/:uuid/system_info", options, put);
+  app.post("/devices/:uuid/system_info", options, async (req, reply) => {
     const device = await openDevice(req, reply);
     if (device === null) return reply;
     const body = bytesOf(req);
@@ -81,63 +123,12 @@ function registerSystemInfoRoutes(app: FastifyInstance): void {
     });
     return reply.code(201).send({});
   });
-  app.get("/api/v1/devices/:uuid/system_info", async (req, reply) => {
+  app.get("/devices/:uuid/system_info", async (req, reply) => {
     const device = await openDevice(req, reply);
     if (device === null) return reply;
     const stored = await store.findSystemInfo(req.ctx.db, device.uuid);
     const info = stored === null ? "{}" : JSON.stringify(numberObjects(parseJsonBounded(stored, STORED_LIMITS)));
     return reply.type("application/json").send(info);
-  });
-}
-
-function registerPackageRoutes(app: FastifyInstance): void {
-  app.put("/api/v1/mydevice/:uuid/packages", { bodyLimit: PACKAGES_BODY_MAX_BYTES }, async (req, reply) => {
-    const device = await openDevice(req, reply);
-    if (device === null) return reply;
-    const packages = parseEntity(InstalledPackages, req.body);
-    const of = { namespaceId: req.ctx.namespaceId, deviceUuid: device.uuid, at: req.ctx.clock() };
-    await withDevice(req, device.uuid, (tx) => store.replacePackages(tx, of, packages));
-    return reply.code(204).send();
-  });
-  app.get("/api/v1/devices/:uuid/packages", async (req, reply) => {
-    const device = await openDevice(req, reply);
-    if (device === null) return reply;
-    const slice = sliceOf(req);
-    const { nameContains } = parseEntity(z.object({ nameContains: z.string().max(200).optional() }), req.query);
-    const { values, total } = await store.listDevicePackages(
-      req.ctx.db,
-      { deviceUuid: device.uuid, nameContains },
-      slice,
-    );
-    const packages = values.map(({ name, version, lastModified }) => ({
-      device: device.uuid,
-      packageId: { name, version },
-      lastModified: otaInstant(lastModified),
-    }));
-    return pageOf(packages, { total, ...slice });
-  });
-  app.get("/api/v1/device_packages", async (req) => {
-    const slice = sliceOf(req);
-    const { values, total } = await store.listPackages(req.ctx.db, req.ctx.namespaceId, slice);
-    return pageOf(values, { total, ...slice });
-  });
-  app.get("/api/v1/device_packages/:name", async (req) => {
-    const slice = sliceOf(req);
-    const of = { namespaceId: req.ctx.namespaceId, name: paramOf(req, "name") };
-    const { values, total } = await store.listPackageVersions(req.ctx.db, of, slice);
-    return pageOf(values, { total, ...slice });
-  });
-}
-
-/** Keeps the device from being deleted meanwhile, so that nothing is stored for one that is gone. @throws AppError `device.not_found` */
-async function withDevice(
-  req: FastifyRequest,
-  uuid: string,
-  write: (tx: Parameters<typeof lockDevice>[0]) => Promise<void>,
-): Promise<void> {
-  await req.ctx.db.$transaction(async (tx) => {
-    if (!(await lockDevice(tx, req.ctx.namespaceId, uuid))) throw missingDevice();
-    await write(tx);
   });
 }
 

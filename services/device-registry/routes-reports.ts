@@ -8,7 +8,7 @@ export function registerReportRoutes(app: FastifyInstance): void {
     ["installation_reports", listReports],
     ["installation_history", listHistory],
   ] as const) {
-    app.get(`/api/v1/devices/:uuid/${path}`, async (req, reply) => {
+    app.get(`/devices/:uuid/${path}`, async (req, reply) => {
       const device = await openDevice(req, reply);
       if (device === null) return reply;
       const slice = sliceOf(req);

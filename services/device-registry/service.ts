@@ -5,9 +5,12 @@ import { recordContact } from "#services/fleet/service.ts";
 import * as devices from "./store-devices.ts";
 import * as reports from "./store-reports.ts";
 
+export { listCorrelatedEvents } from "./correlated-events.ts";
+
 /** What the director tells of a device's assignment. `at` is our clock. @see contracts/device-registry.md sections 9 and 10 */
 export type DeviceUpdateEvent =
-  | { kind: "Assigned" | "InFlight" | "Canceled"; deviceUuid: string; correlationId: string; at: Date }
+  | { kind: "Assigned"; deviceUuid: string; correlationId: string; at: Date; scheduledFor?: Date }
+  | { kind: "InFlight" | "Canceled"; deviceUuid: string; correlationId: string; at: Date }
   | {
       kind: "Completed";
       deviceUuid: string;
@@ -76,7 +79,7 @@ export async function recordEcuReplacements(tx: Tx, ctx: Ctx, replacements: read
 }
 
 const STATUS_AFTER: Record<DeviceUpdateEvent["kind"], (event: DeviceUpdateEvent) => RegistryStatus> = {
-  Assigned: () => "Outdated",
+  Assigned: (event) => (event.kind === "Assigned" && event.scheduledFor !== undefined ? "UpdateScheduled" : "Outdated"),
   InFlight: () => "UpdatePending",
   Canceled: () => "UpToDate",
   Completed: (event) => (event.kind === "Completed" && event.result.success ? "UpToDate" : "Error"),

@@ -1,8 +1,6 @@
-import type { CreateDevice, RegistryStatus, SearchDevices } from "#lib/contracts/ota/device-registry.ts";
+import type { CreateDevice, RegistryStatus } from "#lib/contracts/ota/device-registry.ts";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
-import { escapeLike } from "#lib/db/like.ts";
-import { storableText } from "#lib/domain/storable-text.ts";
 
 export type RegistryRow = Prisma.RegistryDeviceGetPayload<object>;
 
@@ -65,6 +63,8 @@ export async function deleteDevice(tx: Tx, of: { namespaceId: string; uuid: stri
   await tx.registryPackage.deleteMany({ where });
   await tx.registryEvent.deleteMany({ where });
   await tx.registryQuarantinedEvent.deleteMany({ where });
+  await tx.registryGroupMember.deleteMany({ where });
+  await tx.registryTag.deleteMany({ where });
   const deleted = { namespaceId, deviceId: row.deviceId, deletedAt: of.at };
   await tx.registryDeletedDevice.upsert({ where: { uuid }, create: { uuid, ...deleted }, update: deleted });
   return true;
@@ -90,56 +90,6 @@ export async function updateStatuses(
     UPDATE registry_device AS d SET status = CASE WHEN d."lastSeen" IS NULL THEN 'NotSeen' ELSE s.status END
     FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS s(uuid uuid, status text)
     WHERE d.uuid = s.uuid AND d."namespaceId" = ${namespaceId}`;
-}
-
-const SORT_COLUMNS = {
-  name: "deviceName",
-  createdAt: "createdAt",
-  deviceId: "deviceId",
-  uuid: "uuid",
-  activatedAt: "activatedAt",
-  lastSeen: "lastSeen",
-} as const;
-
-/** @see contracts/device-registry.md section 2.1; no groups here, so a device is in none */
-export async function searchDevices(
-  db: DbOrTx,
-  namespaceId: string,
-  input: { query: SearchDevices; slice: { offset: number; limit: number }; now: Date },
-): Promise<{ rows: RegistryRow[]; total: number }> {
-  const { query } = input;
-  const where: Prisma.RegistryDeviceWhereInput = {
-    namespaceId,
-    ...(query.deviceId === undefined ? {} : { deviceId: storableText(query.deviceId) }),
-    ...(query.nameContains === undefined
-      ? {}
-      : { deviceName: { contains: escapeLike(query.nameContains), mode: "insensitive" } }),
-    ...(query.status === undefined ? {} : { status: query.status }),
-    ...(query.hibernated === undefined ? {} : { hibernated: query.hibernated }),
-    ...(query.notSeenSinceHours === undefined ? {} : notSeenSince(query.notSeenSinceHours, input.now)),
-    ...(query.groupId === undefined && query.grouped !== true ? {} : { uuid: { in: [] } }),
-  };
-  // OTA+ Web asks for createdAt without a direction and expects the newest first.
-  const direction = query.sortDirection ?? (query.sortBy === "createdAt" ? "desc" : "asc");
-  const nullable = query.sortBy === "activatedAt" || query.sortBy === "lastSeen";
-  const [rows, total] = await Promise.all([
-    db.registryDevice.findMany({
-      where,
-      orderBy: [
-        { [SORT_COLUMNS[query.sortBy]]: nullable ? { sort: direction, nulls: "last" } : direction },
-        { uuid: direction },
-      ],
-      skip: input.slice.offset,
-      take: input.slice.limit,
-    }),
-    db.registryDevice.count({ where }),
-  ]);
-  return { rows, total };
-}
-
-function notSeenSince(hours: number, now: Date): Prisma.RegistryDeviceWhereInput {
-  const since = new Date(now.getTime() - hours * 3_600_000);
-  return { OR: [{ lastSeen: null }, { lastSeen: { lt: since } }] };
 }
 
 export async function upsertCredentials(

@@ -42,6 +42,29 @@ export async function upsertReports(tx: Tx, namespaceId: string, reports: readon
       "resultCode" text, "eventTime" timestamptz, body text)
     ON CONFLICT ("deviceUuid", "correlationId") DO UPDATE SET success = excluded.success, "resultCode" = excluded."resultCode",
       "eventTime" = excluded."eventTime", report = excluded.report, "receivedAt" = now()`;
+  await upsertEcuResults(tx, namespaceId, reports);
+}
+
+/** Of each ECU the latest result counts. Rows go in one order, so that two transactions wait for each other instead of deadlocking. */
+async function upsertEcuResults(tx: Tx, namespaceId: string, reports: readonly NewReport[]): Promise<void> {
+  const results = reports.flatMap((report) =>
+    Object.entries(report.ecuReports).map(([ecu, { result }]) => ({
+      deviceUuid: report.deviceUuid,
+      ecuSerial: storableText(ecu, 200),
+      correlationId: storableText(report.correlationId),
+      resultCode: storableText(result.code, 200),
+      success: result.success,
+    })),
+  );
+  const latest = new Map(results.map((result) => [`${result.deviceUuid} ${result.ecuSerial}`, result]));
+  await tx.$executeRaw`
+    INSERT INTO registry_ecu_result ("deviceUuid", "ecuSerial", "namespaceId", "correlationId", "resultCode", success)
+    SELECT r."deviceUuid", r."ecuSerial", ${namespaceId}, r."correlationId", r."resultCode", r.success
+    FROM jsonb_to_recordset(${JSON.stringify([...latest.values()])}::jsonb) AS r("deviceUuid" uuid, "ecuSerial" text,
+      "correlationId" text, "resultCode" text, success boolean)
+    ORDER BY 1, 2
+    ON CONFLICT ("deviceUuid", "ecuSerial") DO UPDATE SET "namespaceId" = excluded."namespaceId",
+      "correlationId" = excluded."correlationId", "resultCode" = excluded."resultCode", success = excluded.success`;
 }
 
 function toContract({ at, ...report }: NewReport): InstallationReport {

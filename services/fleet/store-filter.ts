@@ -32,6 +32,12 @@ export function certificateStateAt(now: Date | null): Prisma.Sql {
     THEN 'expired' ELSE "certificateState" END)`;
 }
 
+/** The subquery of those devices that have an ECU of one of these hardware ids, for searches of other areas over their own rows. */
+export function uuidsWithHardware(namespaceId: string, hardwareIds: readonly string[]): Prisma.Sql {
+  return Prisma.sql`SELECT f.uuid FROM fleet_device AS f WHERE f."namespaceId" = ${namespaceId}
+    AND f."hardwareIds" && ${hardwareIds.map((id) => storableText(id))}::text[]`;
+}
+
 function isOneOf(expression: Prisma.Sql, values: readonly string[]): Prisma.Sql {
   return Prisma.sql`${expression} = ANY(${[...values]}::text[])`;
 }

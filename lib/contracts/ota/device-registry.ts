@@ -13,7 +13,7 @@ export const SYSTEM_INFO_MAX_BYTES = 2_097_152;
 export const MAX_PACKAGES = 20_000;
 export const PACKAGES_BODY_MAX_BYTES = 4_194_304;
 
-const Text = (max: number) =>
+export const Text = (max: number) =>
   z
     .string()
     .min(1, "must not be empty")
@@ -28,7 +28,14 @@ const Notes = z
   .max(10_000)
   .refine((text) => !text.includes("\0") && text.isWellFormed(), "must not contain NUL or half of a surrogate pair");
 
-export const DEVICE_STATUSES = ["NotSeen", "Error", "UpToDate", "UpdatePending", "Outdated"] as const;
+export const DEVICE_STATUSES = [
+  "NotSeen",
+  "Error",
+  "UpToDate",
+  "UpdatePending",
+  "Outdated",
+  "UpdateScheduled",
+] as const;
 export type RegistryStatus = (typeof DEVICE_STATUSES)[number];
 
 /** `deviceType` is required by the original's decoder; a missing one is taken as "Other" here. */
@@ -47,44 +54,18 @@ export const ReplaceDevice = z.object({ deviceName: DeviceName, notes: Notes.nul
 export const ChangeDevice = z.object({ deviceName: DeviceName.nullish(), notes: Notes.nullish() });
 export const SetHibernation = z.object({ status: z.boolean() });
 
-const SORT_NAMES = ["name", "createdAt", "deviceId", "uuid", "activatedAt", "lastSeen"] as const;
-const lowerCased = (names: readonly string[]) => (value: unknown) =>
-  typeof value === "string" ? (names.find((name) => name.toLowerCase() === value.toLowerCase()) ?? value) : value;
-const Flag = z.enum(["true", "false"]).transform((text) => text === "true");
-
-/** The plain parameters of section 2.1. Groups are not built, so no device is in one: see `grouped`. */
-export const SearchDevices = z
-  .object({
-    deviceId: z.string().max(200).optional(),
-    nameContains: z.string().max(200).optional(),
-    notSeenSinceHours: z.coerce.number().int().min(0).max(1_000_000).optional(),
-    grouped: Flag.optional(),
-    groupType: z.enum(["static", "dynamic"]).optional(),
-    groupId: z.guid().optional(),
-    status: z.enum(DEVICE_STATUSES).optional(),
-    hibernated: Flag.optional(),
-    sortBy: z.preprocess(lowerCased(SORT_NAMES), z.enum(SORT_NAMES)).default("name"),
-    sortDirection: z.preprocess(lowerCased(["asc", "desc"]), z.enum(["asc", "desc"])).optional(),
-  })
-  .refine(
-    ({ deviceId, groupId, nameContains, notSeenSinceHours }) =>
-      deviceId === undefined ||
-      (groupId === undefined && nameContains === undefined && notSeenSinceHours === undefined),
-    { path: ["deviceId"], message: "can't be combined with groupId, nameContains or notSeenSinceHours" },
-  )
-  .refine(
-    ({ grouped, groupId, notSeenSinceHours }) =>
-      grouped === undefined || (groupId === undefined && notSeenSinceHours === undefined),
-    { path: ["grouped"], message: "can't be combined with groupId or notSeenSinceHours" },
-  );
-export type SearchDevices = z.infer<typeof SearchDevices>;
-
 export const NetworkInfo = z.object({
   local_ipv4: z.string().max(200),
   mac: z.string().max(200),
   hostname: z.string().max(500),
 });
 export type NetworkInfo = z.infer<typeof NetworkInfo>;
+
+export const DeviceList = z.array(OtaUuid).max(1_000);
+
+/** What a monitor on the device saw: any object with its time in seconds. */
+export const Observation = z.looseObject({ date: z.number() });
+export const Observations = z.array(z.unknown()).max(10_000);
 
 /** Packages as devices report them: any text, made storable (and at most 200 characters) on the way in. */
 export const InstalledPackages = z.array(z.object({ name: z.string(), version: z.string() })).max(MAX_PACKAGES);
@@ -111,6 +92,7 @@ export type RegistryDevice = {
   deviceStatus: string;
   notes: string | null;
   hibernated: boolean;
+  /** There is no MQTT here. */
   mqttLastSeen: null;
   mqttStatus: "NotSeen";
   attributes: Record<string, string>;

@@ -5,6 +5,7 @@ import type { Ctx } from "#lib/ctx.ts";
 import type { Tx } from "#lib/db/client.ts";
 import { createOtaServer } from "#lib/http/server.ts";
 import { registerDeviceRegistryRoutes } from "#services/device-registry/routes.ts";
+import { recordDeviceSeen } from "#services/device-registry/service.ts";
 import { createTestClock, createTestCtx, type TestClock } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 
@@ -22,15 +23,23 @@ export type Registry = {
   failOnDelete: boolean;
   write: <T>(run: (tx: Tx) => Promise<T>) => Promise<T>;
   call: (method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE", url: string, options?: CallOptions) => Promise<Answer>;
+  /** Whose calls these are, unless they say otherwise. */
+  namespace: string;
+  /** The device fetched its root at that time. */
+  seen: (uuid: string, at: Date) => Promise<void>;
+  /** What a caller of the real socket sends along. */
+  headers: () => Record<string, string>;
+  /** @returns the address of the same routes on a real socket */
+  listen: () => Promise<string>;
   /** @returns the uuid */
   addDevice: (change?: { deviceName?: string; deviceId?: string }) => Promise<string>;
 };
-type CallOptions = { json?: unknown; raw?: string | Buffer; type?: string; namespace?: string };
+export type CallOptions = { json?: unknown; raw?: string | Buffer; type?: string; namespace?: string };
 
 /** The real routes on a database of their own. Fields are set before the first test. */
 export function openRegistry(): Registry {
   const clock = createTestClock(START);
-  const registry = { clock, deleted: [] as string[], failOnDelete: false } as unknown as Registry; // completed below and by beforeAll
+  const registry = { clock, deleted: [] as string[], failOnDelete: false, namespace: "default" } as unknown as Registry; // completed below and by beforeAll
   let database: TestDatabase;
   let app: FastifyInstance;
   beforeAll(async () => {
@@ -49,6 +58,10 @@ export function openRegistry(): Registry {
     await registry.ctx.db.$disconnect();
     await database.drop();
   });
+  registry.seen = (uuid, at) =>
+    registry.write((tx) => recordDeviceSeen(tx, { ...registry.ctx, namespaceId: registry.namespace }, uuid, at));
+  registry.headers = () => ({ authorization: `Bearer ${TOKEN}`, "x-ats-namespace": "default" });
+  registry.listen = () => app.listen({ host: "127.0.0.1", port: 0 });
   registry.write = (run) => registry.ctx.db.$transaction(run);
   registry.call = async (method, url, options = {}) => {
     const payload = options.raw ?? (options.json === undefined ? undefined : JSON.stringify(options.json));
@@ -57,7 +70,7 @@ export function openRegistry(): Registry {
       url,
       headers: {
         authorization: `Bearer ${TOKEN}`,
-        "x-ats-namespace": options.namespace ?? "default",
+        "x-ats-namespace": options.namespace ?? registry.namespace,
         ...(payload === undefined ? {} : { "content-type": options.type ?? "application/json" }),
       },
       ...(payload === undefined ? {} : { payload }),

@@ -1,0 +1,68 @@
+import type { DbOrTx, Tx } from "#lib/db/client.ts";
+import type { TagTable } from "./tag-table.ts";
+
+export type TagPair = readonly [tagId: string, value: string];
+
+export async function listTagIds(db: DbOrTx, namespaceId: string): Promise<string[]> {
+  const rows = await db.$queryRaw<{ tagId: string }[]>`
+    SELECT DISTINCT "tagId" FROM registry_tag WHERE "namespaceId" = ${namespaceId} ORDER BY "tagId"`;
+  return rows.map(({ tagId }) => tagId);
+}
+
+export async function listTagsOf(db: DbOrTx, deviceUuids: readonly string[]): Promise<Map<string, TagPair[]>> {
+  const rows = await db.registryTag.findMany({
+    where: { deviceUuid: { in: [...deviceUuids] } },
+    orderBy: [{ deviceUuid: "asc" }, { tagId: "asc" }],
+    select: { deviceUuid: true, tagId: true, value: true },
+  });
+  const found = new Map<string, TagPair[]>();
+  for (const { deviceUuid, tagId, value } of rows) {
+    const pairs = found.get(deviceUuid) ?? [];
+    pairs.push([tagId, value]);
+    found.set(deviceUuid, pairs);
+  }
+  return found;
+}
+
+/**
+ * Gives each device of the table its row's tags in place of all that it had; an empty cell is no tag.
+ *
+ * @returns the devices that are known
+ */
+export async function replaceTags(tx: Tx, namespaceId: string, table: TagTable): Promise<string[]> {
+  const oemIds = table.rows.map(({ oemId }) => oemId);
+  const devices = await tx.$queryRaw<{ uuid: string }[]>`
+    SELECT uuid FROM registry_device WHERE "namespaceId" = ${namespaceId} AND "deviceId" = ANY(${oemIds}::text[])
+    ORDER BY uuid FOR KEY SHARE`;
+  const uuids = devices.map(({ uuid }) => uuid);
+  await tx.$executeRaw`DELETE FROM registry_tag WHERE "deviceUuid" = ANY(${uuids}::uuid[])`;
+  const rows = table.rows.map(({ oemId, values }) => [oemId, values]);
+  await tx.$executeRaw`
+    INSERT INTO registry_tag ("deviceUuid", "namespaceId", "tagId", value)
+    SELECT d.uuid, ${namespaceId}, tag.id, cell.value
+    FROM jsonb_array_elements(${JSON.stringify(rows)}::jsonb) AS line(columns)
+    JOIN registry_device AS d ON d."namespaceId" = ${namespaceId} AND d."deviceId" = line.columns ->> 0
+    CROSS JOIN LATERAL jsonb_array_elements_text(line.columns -> 1) WITH ORDINALITY AS cell(value, at)
+    JOIN unnest(${[...table.tagIds]}::text[]) WITH ORDINALITY AS tag(id, at) ON tag.at = cell.at
+    WHERE cell.value <> ''`;
+  return uuids;
+}
+
+/** @returns whether the device has the tag */
+export async function updateTag(
+  tx: Tx,
+  of: { namespaceId: string; deviceUuid: string; tagId: string },
+  value: string,
+): Promise<boolean> {
+  const { count } = await tx.registryTag.updateMany({ where: of, data: { value } });
+  return count > 0;
+}
+
+/** @throws Prisma's unique violation when a device has both */
+export async function renameTag(tx: Tx, namespaceId: string, tag: { from: string; to: string }): Promise<void> {
+  await tx.registryTag.updateMany({ where: { namespaceId, tagId: tag.from }, data: { tagId: tag.to } });
+}
+
+export async function deleteTag(tx: Tx, namespaceId: string, tagId: string): Promise<void> {
+  await tx.registryTag.deleteMany({ where: { namespaceId, tagId } });
+}
