@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type OtaPage, otaInstant } from "#lib/contracts/ota/common.ts";
 import type { DirectorDeviceState } from "#lib/contracts/ota/director.ts";
 import type { Ctx } from "#lib/ctx.ts";
@@ -34,6 +35,48 @@ export async function listDevicesByPrimary(
 
 export async function listHardwareIds(ctx: Ctx, window: Window): Promise<OtaPage<string>> {
   return { ...(await store.listHardwareIds(ctx.db, ctx.namespaceId, window)), ...window };
+}
+
+export type ListedEcuOfDevice = {
+  ecuSerial: string;
+  deviceId: string;
+  namespace: string;
+  hardwareId: string;
+  publicKey: { keytype: string; keyval: { public: string } };
+  installedTarget: { uuid: string } | null;
+  primary: boolean;
+};
+
+/** Devices with all their ECUs, oldest first. Here, and nowhere else, `offset` counts pages. */
+export async function listEcusByDevice(
+  ctx: Ctx,
+  { offset, limit }: Window,
+): Promise<OtaPage<Record<string, ListedEcuOfDevice[]>>> {
+  const { values: uuids, total } = await store.listDeviceIds(ctx.db, ctx.namespaceId, {
+    offset: offset * limit,
+    limit,
+  });
+  const ecus = Map.groupBy(await listEcus(ctx.db, ctx.namespaceId, uuids), ({ deviceUuid }) => deviceUuid);
+  const values = uuids.map((uuid) => ({
+    [uuid]: (ecus.get(uuid) ?? []).map((ecu) => ({
+      ecuSerial: ecu.serial,
+      deviceId: uuid,
+      namespace: ctx.namespaceId,
+      hardwareId: ecu.hardwareId,
+      publicKey: { keytype: ecu.keyType, keyval: { public: ecu.publicValue } },
+      installedTarget: ecu.installed === null ? null : { uuid: imageUuid(ctx.namespaceId, ecu.installed) },
+      primary: ecu.primary,
+    })),
+  }));
+  return { values, total, offset, limit };
+}
+
+/** The original keeps a row for each image that was ever reported; ours has none, so its id is made of what it says. */
+function imageUuid(namespaceId: string, { filename, sha256 }: { filename: string; sha256: string }): string {
+  const hex = createHash("sha256").update(`${namespaceId}\0${filename}\0${sha256}`).digest("hex");
+  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
+    "-",
+  );
 }
 
 export type EcuImage = {

@@ -14,11 +14,12 @@ export type DeviceVerdict = {
 };
 
 /**
- * Which ECUs of one device a multi-target update affects, and why the others are not: contracts/director.md section 3.2, rules 1 and 3 to 5,
- * each ECU by the one eligibility function. An ECU that holds this very assignment counts as affected, so that a caller may ask again after
+ * Which ECUs of one device a multi-target update affects, and why the others are not: contracts/director.md section 3.2, each
+ * ECU by the one eligibility function (rules 3 to 5). An ECU that holds this very assignment counts as affected, so that a caller may ask again after
  * it lost the answer.
  *
- * Beyond the contract: an assignment that would make metadata which devices refuse is refused here, where somebody is listening.
+ * Beyond the contract: an assignment that would make metadata which devices refuse is refused here, where somebody is listening, and so is
+ * one of an image whose bytes were found to differ from what was signed.
  */
 export function judgeDevice(of: {
   readonly deviceUuid: string;
@@ -26,6 +27,10 @@ export function judgeDevice(of: {
   readonly targets: MtuTargets;
   readonly ecus: readonly EcuRow[];
   readonly open: readonly AssignmentRow[];
+  /** Images whose stored bytes are not what was signed. */
+  readonly condemned: ReadonlySet<string>;
+  /** The device has an update of `/updates` under way, another than this. */
+  readonly busy: boolean;
   readonly at: Date;
 }): DeviceVerdict {
   const matching = of.ecus.flatMap((ecu) => {
@@ -35,6 +40,10 @@ export function judgeDevice(of: {
   if (matching.length === 0) {
     const serial = of.ecus.find(({ primary }) => primary)?.serial ?? "unknown";
     return { created: [], affected: [], refused: { [serial]: refusal(NO_HARDWARE) } };
+  }
+  if (of.busy) {
+    const refused = Object.fromEntries(matching.map(({ ecu }) => [ecu.serial, refusal(HAS_UPDATE)]));
+    return { created: [], affected: [], refused };
   }
   const created: AssignmentRow[] = [];
   const affected: string[] = [];
@@ -46,7 +55,9 @@ export function judgeDevice(of: {
       continue;
     }
     const reason = judgeEcu({ ...ecu, assigned: open }, { from: refOf(target.from), to: toRef(target.to) });
-    if (reason === null) {
+    if (reason === null && of.condemned.has(target.to.target)) {
+      refused[ecu.serial] = refusal(condemnation(target.to.target));
+    } else if (reason === null) {
       affected.push(ecu.serial);
       created.push(newAssignment(of, ecu.serial, target));
     } else refused[ecu.serial] = refusal({ code: reason.code, description: reason.text });
@@ -62,6 +73,18 @@ const NO_HARDWARE = {
   code: "device_no_compatible_hardware",
   description: "None of the device's ECUs has hardware that the update is for",
 };
+
+const HAS_UPDATE = {
+  code: "device_has_active_update",
+  description: "The device has another update that is scheduled or under way",
+};
+
+function condemnation(filename: string): { code: string; description: string } {
+  return {
+    code: "image_verification_failed",
+    description: `The stored bytes of ${filename} are not those that were signed, so no device can install it`,
+  };
+}
 
 function newAssignment(
   of: { deviceUuid: string; correlationId: string; at: Date },

@@ -45,6 +45,40 @@ export async function announce(tx: Tx, ctx: Ctx, events: readonly DirectorEvent[
   );
 }
 
+/** Assignments of which the registry is told nothing yet: the fleet shows them, and what follows finds them. */
+export async function trackAssigned(
+  tx: Tx,
+  ctx: Ctx,
+  created: readonly (Of & { readonly filename: string })[],
+): Promise<void> {
+  const at = ctx.clock();
+  await recordProgressEverywhereMany(
+    tx,
+    ctx.namespaceId,
+    created.map(({ deviceUuid, correlationId, filename }) => ({
+      deviceUuid,
+      at,
+      kind: "assigned" as const,
+      correlationId,
+      filenames: [filename],
+    })),
+  );
+}
+
+/** An update was set for a time, or taken back before it: the registry shows it, and there is no assignment yet. */
+export async function announceSchedule(tx: Tx, ctx: Ctx, of: readonly Of[], scheduledFor: Date | null): Promise<void> {
+  const at = ctx.clock();
+  await recordUpdateEvents(
+    tx,
+    ctx,
+    of.map(({ deviceUuid, correlationId }) =>
+      scheduledFor === null
+        ? { kind: "Canceled", deviceUuid, correlationId, at }
+        : { kind: "Assigned", deviceUuid, correlationId, at, scheduledFor },
+    ),
+  );
+}
+
 /** A manifest came that concludes nothing: the device speaks, and that is all. */
 export async function announceIdle(tx: Tx, ctx: Ctx, deviceUuid: string): Promise<void> {
   const step = { deviceUuid, at: ctx.clock(), kind: "idle" as const, correlationId: null };

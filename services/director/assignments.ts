@@ -5,6 +5,7 @@ import type { Ctx } from "#lib/ctx.ts";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { holdImages } from "#services/image-repo/service.ts";
+import { condemnedImages } from "#services/verification/service.ts";
 import { type DeviceVerdict, judgeDevice } from "./affected.ts";
 import { announce, indexDevices } from "./announce.ts";
 import {
@@ -16,6 +17,8 @@ import {
   listAssignments,
 } from "./store-assignments.ts";
 import { listEcus, lockDevices } from "./store-devices.ts";
+import { listBusyDevices } from "./store-updates.ts";
+import { updateIdOf } from "./update-id.ts";
 
 /**
  * Stores a multi-target update.
@@ -24,6 +27,12 @@ import { listEcus, lockDevices } from "./store-devices.ts";
  * @see contracts/director.md section 3.1
  */
 export async function createMtu(ctx: Ctx, targets: MtuTargets): Promise<string> {
+  assertUsable(targets);
+  return insertMtu(ctx.db, ctx.namespaceId, { targets, at: ctx.clock() });
+}
+
+/** @throws AppError `ota.invalid_mtu` */
+export function assertUsable(targets: MtuTargets): void {
   const updates = Object.values(targets);
   if (updates.length === 0) throw new AppError("ota.invalid_mtu", "A multi-target update needs at least one target.");
   const contents = new Map<string, string>();
@@ -34,7 +43,6 @@ export async function createMtu(ctx: Ctx, targets: MtuTargets): Promise<string> 
     }
     contents.set(to.target, content);
   }
-  return insertMtu(ctx.db, ctx.namespaceId, { targets, at: ctx.clock() });
 }
 
 /** @throws AppError `ota.missing_entity` */
@@ -69,42 +77,50 @@ export async function createAssignments(ctx: Ctx, request: CreateAssignments): P
   return outcome;
 }
 
-type Chunk = { correlationId: string; devices: readonly string[]; targets: MtuTargets };
+export type Chunk = { correlationId: string; devices: readonly string[]; targets: MtuTargets };
 
 async function assignChunk(ctx: Ctx, chunk: Chunk): Promise<Map<string, DeviceVerdict>> {
   return ctx.db.$transaction(async (tx) => {
     await assertNotDeleted(tx, ctx, chunk.targets);
     await lockDevices(tx, ctx.namespaceId, chunk.devices);
-    const verdicts = await judgeAll(tx, ctx, chunk);
-    const created = [...verdicts.values()].flatMap((verdict) => verdict.created);
-    await insertAssignments(tx, ctx.namespaceId, created);
-    const changed = [...Map.groupBy(created, ({ deviceUuid }) => deviceUuid)];
-    const uuids = changed.map(([uuid]) => uuid);
-    await flagChanged(
-      tx,
-      uuids.map((uuid) => ({ uuid })),
-    );
-    await announce(
-      tx,
-      ctx,
-      changed.map(([deviceUuid, rows]) => ({
-        kind: "assigned",
-        deviceUuid,
-        correlationId: chunk.correlationId,
-        filenames: [...new Set(rows.map(({ filename }) => filename))],
-      })),
-    );
-    if (uuids.length > 0) await indexDevices(tx, ctx, uuids);
-    return verdicts;
+    return assignLocked(tx, ctx, chunk);
   });
 }
 
+/** Judges and assigns. The caller has called `assertNotDeleted` and then `lockDevices`. */
+export async function assignLocked(tx: Tx, ctx: Ctx, chunk: Chunk): Promise<Map<string, DeviceVerdict>> {
+  const verdicts = await judgeAll(tx, ctx, chunk);
+  const created = [...verdicts.values()].flatMap((verdict) => verdict.created);
+  await insertAssignments(tx, ctx.namespaceId, created);
+  const changed = [...Map.groupBy(created, ({ deviceUuid }) => deviceUuid)];
+  const uuids = changed.map(([uuid]) => uuid);
+  await flagChanged(
+    tx,
+    uuids.map((uuid) => ({ uuid })),
+  );
+  await announce(
+    tx,
+    ctx,
+    changed.map(([deviceUuid, rows]) => ({
+      kind: "assigned",
+      deviceUuid,
+      correlationId: chunk.correlationId,
+      filenames: [...new Set(rows.map(({ filename }) => filename))],
+    })),
+  );
+  if (uuids.length > 0) await indexDevices(tx, ctx, uuids);
+  return verdicts;
+}
+
 /** An image that is deleted at this moment is either in use by then, or not assigned any more. @throws AppError `ota.invalid_mtu` */
-async function assertNotDeleted(tx: Tx, ctx: Ctx, targets: MtuTargets): Promise<void> {
-  const filenames = [...new Set(Object.values(targets).map(({ to }) => to.target))];
-  const [deleted] = await holdImages(tx, ctx.namespaceId, filenames);
+export async function assertNotDeleted(tx: Tx, ctx: Ctx, targets: MtuTargets): Promise<void> {
+  const [deleted] = await holdImages(tx, ctx.namespaceId, filenamesOf(targets));
   if (deleted === undefined) return;
   throw new AppError("ota.invalid_mtu", `The image ${deleted} was deleted. Upload it again, or choose another.`);
+}
+
+function filenamesOf(targets: MtuTargets): string[] {
+  return [...new Set(Object.values(targets).map(({ to }) => to.target))];
 }
 
 /** Which of these devices the update would affect, each once. @throws AppError `ota.missing_entity` */
@@ -123,9 +139,15 @@ export async function listQueues(ctx: Ctx, devices: readonly string[]): Promise<
   return new Map(devices.map((uuid) => [uuid, toQueue(byDevice.get(uuid) ?? [])]));
 }
 
-async function judgeAll(db: DbOrTx, ctx: Ctx, of: Chunk): Promise<Map<string, DeviceVerdict>> {
+/** What each of these devices would get of `targets`; inside a transaction that holds their locks, what it gets. */
+export async function judgeAll(db: DbOrTx, ctx: Ctx, of: Chunk): Promise<Map<string, DeviceVerdict>> {
   const ecus = Map.groupBy(await listEcus(db, ctx.namespaceId, of.devices), ({ deviceUuid }) => deviceUuid);
   const open = Map.groupBy(await listAssignments(db, ctx.namespaceId, of.devices), ({ deviceUuid }) => deviceUuid);
+  const busy = await listBusyDevices(db, ctx.namespaceId, {
+    devices: of.devices,
+    except: updateIdOf(of.correlationId),
+  });
+  const condemned = await condemnedImages(db, ctx.namespaceId, filenamesOf(of.targets));
   const at = ctx.clock();
   return new Map(
     of.devices.map((deviceUuid) => [
@@ -136,13 +158,15 @@ async function judgeAll(db: DbOrTx, ctx: Ctx, of: Chunk): Promise<Map<string, De
         targets: of.targets,
         ecus: ecus.get(deviceUuid) ?? [],
         open: open.get(deviceUuid) ?? [],
+        condemned,
+        busy: busy.has(deviceUuid),
         at,
       }),
     ]),
   );
 }
 
-function outcomeOf(verdicts: ReadonlyMap<string, DeviceVerdict>): AssignmentOutcome {
+export function outcomeOf(verdicts: ReadonlyMap<string, DeviceVerdict>): AssignmentOutcome {
   const refused = [...verdicts].filter(([, verdict]) => Object.keys(verdict.refused).length > 0);
   return {
     affected: [...verdicts].flatMap(([uuid, verdict]) => verdict.affected.map(() => uuid)),

@@ -11,7 +11,9 @@ import {
   listAssignments,
 } from "./store-assignments.ts";
 import { listEcus, lockDevices } from "./store-devices.ts";
+import { findUpdates } from "./store-updates.ts";
 import { isKnownImage } from "./targets.ts";
+import { updateIdOf } from "./update-id.ts";
 
 /**
  * Takes assignments back, a thousand devices a transaction.
@@ -25,7 +27,7 @@ import { isKnownImage } from "./targets.ts";
  * @param options.allOrNothing refuse as a whole instead of skipping
  * @param options.correlationId only what was assigned under this id; a device may have assignments of several updates, one an ECU
  * @returns the device of each assignment that was cancelled, so that a device may be there more than once
- * @throws AppError `ota.assignment_in_flight_devices` with `allOrNothing`
+ * @throws AppError `ota.assignment_in_flight_devices` with `allOrNothing` | `ota.assignment_belongs_to_update`
  * @see contracts/director.md section 3.2; contracts/aktualizr-client.md section 5, "an empty target list does not cancel"
  */
 export async function cancelAssignments(
@@ -44,18 +46,41 @@ export async function cancelAssignments(
 type CancelOptions = { force: boolean; allOrNothing?: boolean; correlationId?: string | undefined };
 
 async function cancelChunk(ctx: Ctx, devices: readonly string[], options: CancelOptions): Promise<string[]> {
-  const { correlationId } = options;
   return ctx.db.$transaction(async (tx) => {
     await lockDevices(tx, ctx.namespaceId, devices);
-    const open = await listAssignments(tx, ctx.namespaceId, devices);
-    const meant = correlationId === undefined ? open : open.filter((row) => row.correlationId === correlationId);
-    const cancelled = meant.filter(({ inFlight }) => options.force || !inFlight);
-    if (options.allOrNothing === true && cancelled.length < meant.length) {
-      throw new AppError("ota.assignment_in_flight_devices", "The device has fetched its update already.");
-    }
-    if (cancelled.length > 0) await cancel(tx, ctx, { cancelled, open });
-    return cancelled.map(({ deviceUuid }) => deviceUuid);
+    return cancelLocked(tx, ctx, devices, { ...options, refuseUpdates: true });
   });
+}
+
+/** The caller holds the devices' locks. @throws AppError as {@link cancelAssignments} */
+export async function cancelLocked(
+  tx: Tx,
+  ctx: Ctx,
+  devices: readonly string[],
+  options: CancelOptions & { refuseUpdates?: boolean },
+): Promise<string[]> {
+  const { correlationId } = options;
+  const open = await listAssignments(tx, ctx.namespaceId, devices);
+  const meant = correlationId === undefined ? open : open.filter((row) => row.correlationId === correlationId);
+  if (options.refuseUpdates === true) await assertOfNoUpdate(tx, ctx, meant);
+  const cancelled = meant.filter(({ inFlight }) => options.force || !inFlight);
+  if (options.allOrNothing === true && cancelled.length < meant.length) {
+    throw new AppError("ota.assignment_in_flight_devices", "The device has fetched its update already.");
+  }
+  if (cancelled.length > 0) await cancel(tx, ctx, { cancelled, open });
+  return cancelled.map(({ deviceUuid }) => deviceUuid);
+}
+
+/** What `/updates` made is taken back there, else it would say something else than the device has. */
+async function assertOfNoUpdate(tx: Tx, ctx: Ctx, assignments: readonly AssignmentRow[]): Promise<void> {
+  const ids = [...new Set(assignments.map(({ correlationId }) => updateIdOf(correlationId)))];
+  const updates = await findUpdates(
+    tx,
+    ctx.namespaceId,
+    ids.filter((id) => id !== null),
+  );
+  if (updates.size === 0) return;
+  throw new AppError("ota.assignment_belongs_to_update", "The assignment belongs to an update. Cancel that update.");
 }
 
 async function cancel(

@@ -19,6 +19,7 @@ import {
 } from "./store-assignments.ts";
 import { type DeviceRow, type EcuRow, listEcus, lockDevices, updateDevice, updateInstalled } from "./store-devices.ts";
 import { archive, findManifestFacts, type ManifestFacts } from "./store-manifests.ts";
+import { noteUpdateOutcome } from "./update-progress.ts";
 
 /** An idle device says the same every few seconds; that it spoke is written down no oftener than this. */
 const IDLE_NOTE_MS = 300_000;
@@ -138,6 +139,7 @@ async function conclude(tx: Tx, ctx: Ctx, received: Received): Promise<void> {
   });
   const installed = await noteInstalled(tx, { received, manifestId, at });
   await close(tx, ctx, { outcome, device, past });
+  await noteUpdateOutcome(tx, ctx, { deviceUuid: device.uuid, ecus: received.registered, assignments, outcome });
   await updateDevice(tx, device.uuid, {
     lastManifestDigest: manifest.contentSha256,
     lastManifestAt: at,

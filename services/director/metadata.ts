@@ -11,6 +11,7 @@ import { type AssignmentRow, listAssignments, markInFlight } from "./store-assig
 import { type DeviceRow, listEcus, lockOrCreateDevice, updateDevice } from "./store-devices.ts";
 import { type DeviceRoleName, findServed, listRoles, type RoleRow, type ServedRole, saveRoles } from "./store-roles.ts";
 import { EMPTY_LIST, listAssigned, listInstalled, signedPart, type TargetList } from "./targets.ts";
+import { noteUpdatesSeen } from "./update-progress.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -115,6 +116,7 @@ async function renewLocked(
     ctx,
     correlationIds.map((correlationId) => ({ kind: "in_flight" as const, deviceUuid: device.uuid, correlationId })),
   );
+  await noteUpdatesSeen(tx, device.uuid, correlationIds);
   return made;
 }
 

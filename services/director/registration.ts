@@ -22,7 +22,7 @@ import {
 import { listRoles } from "./store-roles.ts";
 import { readList } from "./targets.ts";
 
-type Refusal = "replace_ecu_assignment_exists" | "ecu_reuse_not_allowed";
+type Refusal = "ecu_replacement_disabled" | "replace_ecu_assignment_exists" | "ecu_reuse_not_allowed";
 type Answer = { kind: "created" } | { kind: "unchanged" } | { kind: "replaced" } | { kind: "refused"; why: Refusal };
 
 /**
@@ -34,7 +34,7 @@ type Answer = { kind: "created" } | { kind: "unchanged" } | { kind: "replaced" }
  * @returns whether the device is new here (201) or not (200)
  * @throws AppError `ota.primary_is_not_listed_for_device` | `ota.invalid_entity` (a key that devices do not use) |
  *   `ota.replace_ecu_assignment_exists` (an ECU with an assignment is missing or has other hardware) | `ota.ecu_reuse_not_allowed` (a serial
- *   that was replaced comes back) | `ota.missing_entity` (the id of another namespace) | `ota.no_repo_for_namespace`
+ *   that was replaced comes back) | `ota.ecu_replacement_disabled` (another list than the first, and DIRECTOR_ALLOW_ECU_REPLACEMENT is off) | `ota.missing_entity` (the id of another namespace) | `ota.no_repo_for_namespace`
  * @see contracts/director.md section 4.1; contracts/aktualizr-client.md section 2, "ECU registration"
  */
 export async function registerEcus(
@@ -58,6 +58,7 @@ export async function registerEcus(
 }
 
 const REFUSALS: Record<Refusal, string> = {
+  ecu_replacement_disabled: "This server does not let a device register another list of ECUs than its first.",
   replace_ecu_assignment_exists: "An ECU that has an assignment can't be replaced. Cancel its update first.",
   ecu_reuse_not_allowed: "An ECU that was replaced can't come back under its old serial.",
 };
@@ -77,6 +78,7 @@ async function register(
     await indexDevices(tx, ctx, [device.uuid]);
     return { kind: "unchanged" };
   }
+  if (!ctx.config.DIRECTOR_ALLOW_ECU_REPLACEMENT) return { kind: "refused", why: "ecu_replacement_disabled" };
   const assignments = await listAssignments(tx, ctx.namespaceId, [device.uuid]);
   const why = refusalOf({ before, ecus, assignments, removedEarlier: await listRemovedSerials(tx, device.uuid) });
   if (why !== null) {

@@ -29,6 +29,16 @@ export function idsOf(text: string | undefined, max: number): string[] {
   return parseEntity(z.array(OtaUuid), ids.slice(0, max));
 }
 
+/** Whether the caller wants what the device has fetched to be taken back too. */
+export function isForced(req: FastifyRequest): boolean {
+  return req.headers["x-trx-force"] === "true";
+}
+
+/** A bare string or array would be taken for finished text. */
+export function sendJson(reply: FastifyReply, value: unknown): FastifyReply {
+  return reply.type("application/json").send(JSON.stringify(value));
+}
+
 /** Metadata goes out as the bytes that were signed, never printed again. */
 export function sendSigned(reply: FastifyReply, bytes: Uint8Array): FastifyReply {
   return reply.type("application/json").send(Buffer.from(bytes));

@@ -9,6 +9,7 @@ import * as admin from "./admin.ts";
 import { registerEcus } from "./registration.ts";
 import { findRootVersion, getRoot } from "./repository.ts";
 import { param, requireRepo, sendSigned, uuidParam, versionParam } from "./request.ts";
+import { registerEcuRoutes } from "./routes-ecus.ts";
 
 const DevicesQuery = OtaPageQuery.extend({ primaryHardwareId: z.string().max(200).optional() });
 
@@ -30,6 +31,7 @@ export async function registerAdminRoutes(app: FastifyInstance): Promise<void> {
 /** All that answers 403 while the namespace has no director repository. */
 async function registerRepositoryRoutes(app: FastifyInstance): Promise<void> {
   app.addHook("preHandler", requireRepo);
+  await app.register(registerEcuRoutes);
   app.get("/repo/root.json", async (req, reply) => sendSigned(reply, await getRoot(req.ctx)));
   app.get("/repo/:version(^\\d+).root.json", async (req, reply) => {
     const bytes = await findRootVersion(req.ctx, versionParam(req));
@@ -52,9 +54,6 @@ async function registerRepositoryRoutes(app: FastifyInstance): Promise<void> {
     await admin.outdateDevice(req.ctx, uuidParam(req, "deviceId"));
     return reply.code(202).send({});
   });
-  app.get("/devices/:deviceId/ecus/:serial/public_key", async (req) =>
-    admin.getPublicKey(req.ctx, { uuid: uuidParam(req, "deviceId"), serial: param(req, "serial") }),
-  );
   app.post("/images/installed_count", async (req) =>
     admin.countInstalled(req.ctx, parseEntity(CountInstalled, req.body).filepaths),
   );

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { CorrelationId, OtaUuid } from "#lib/contracts/ota/common.ts";
 import {
@@ -11,7 +11,7 @@ import { AppError } from "#lib/errors/app-error.ts";
 import { parseEntity } from "#lib/http/ota-parse.ts";
 import { createAssignments, createMtu, getMtu, listAffected, listQueues } from "./assignments.ts";
 import { cancelAssignments } from "./cancel.ts";
-import { idsOf, requireRepo, uuidParam } from "./request.ts";
+import { idsOf, isForced, requireRepo, sendJson, uuidParam } from "./request.ts";
 
 const MAX_LISTED_DEVICES = 50;
 const MAX_ASKED_DEVICES = 1_000;
@@ -21,6 +21,8 @@ const AffectedQuery = z.object({
   mtuId: OtaUuid.optional(),
   ids: z.string().max(100_000).optional(),
 });
+/** `list` asks for the older form of the answer, as a campaigner reads it. */
+const CreateQuery = z.object({ reply: z.enum(["list", "object"]).default("object") });
 const QueueQuery = z.object({ ids: z.string().max(100_000).optional() });
 
 /** Multi-target updates and assignments. @see docs/contracts/director.md section 3 */
@@ -37,8 +39,10 @@ export async function registerAssignmentRoutes(app: FastifyInstance): Promise<vo
   });
   app.post("/assignments", async (req, reply) => {
     const request = parseEntity(CreateAssignments, req.body);
+    const { reply: form } = parseEntity(CreateQuery, req.query);
     const outcome = await createAssignments(req.ctx, request);
     if (request.dryRun === true) return sendJson(reply, [...new Set(outcome.affected)]);
+    if (form === "list") return sendJson(reply.code(outcome.affected.length > 0 ? 201 : 200), outcome.affected);
     return sendJson(reply.code(statusOf(outcome)), outcome);
   });
   app.get("/assignments/devices", async (req) => {
@@ -77,18 +81,9 @@ export async function registerAssignmentRoutes(app: FastifyInstance): Promise<vo
   });
 }
 
-/** A bare string or array would be taken for finished text. */
-function sendJson(reply: FastifyReply, value: unknown): FastifyReply {
-  return reply.type("application/json").send(JSON.stringify(value));
-}
-
 function statusOf(outcome: AssignmentOutcome): number {
   if (outcome.affected.length > 0) return 201;
   return Object.keys(outcome.notAffected).length > 0 ? 400 : 200;
-}
-
-function isForced(req: FastifyRequest): boolean {
-  return req.headers["x-trx-force"] === "true";
 }
 
 type Update = z.output<typeof CreateMtu>["targets"][string];

@@ -5,6 +5,7 @@ import { refreshRoles } from "./metadata.ts";
 import { clearDevice } from "./store-admin.ts";
 import { lockDevices } from "./store-devices.ts";
 import { listExpiring } from "./store-roles.ts";
+import { cancelAllOf } from "./store-updates.ts";
 
 const DAY_MS = 86_400_000;
 const REFRESH_BATCH = 100;
@@ -16,7 +17,9 @@ const NO_DEVICE = "00000000-0000-0000-0000-000000000000";
  */
 export async function deleteDevice(tx: Tx, ctx: Ctx, uuid: string): Promise<void> {
   const [device] = await lockDevices(tx, ctx.namespaceId, [uuid]);
-  if (device !== undefined) await clearDevice(tx, uuid, ctx.clock());
+  if (device === undefined) return;
+  await clearDevice(tx, uuid, ctx.clock());
+  await cancelAllOf(tx, uuid, ctx.clock());
 }
 
 /**

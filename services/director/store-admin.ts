@@ -80,6 +80,7 @@ export async function clearDevice(tx: Tx, uuid: string, at: Date): Promise<void>
   const where = { deviceUuid: uuid };
   await tx.directorAssignment.deleteMany({ where });
   await tx.directorEcu.deleteMany({ where });
+  await tx.directorAutoUpdate.deleteMany({ where });
   await tx.directorManifest.deleteMany({ where: { ...where, evidence: false } });
   await tx.directorDevice.update({
     where: { uuid },

@@ -85,6 +85,13 @@ export const CreateAssignments = z.object({
 });
 export type CreateAssignments = z.infer<typeof CreateAssignments>;
 
+/** @see contracts/director.md section 7 */
+export const UpdateDevice = z.object({
+  targets: CreateMtu.shape.targets,
+  scheduledFor: z.iso.datetime({ offset: true }).pipe(z.coerce.date()).nullish(),
+});
+export const UpdateDevices = z.object({ targets: CreateMtu.shape.targets, devices: DeviceIds });
+
 export const CancelAssignments = DeviceIds;
 export const ListInstalledTargets = DeviceIds;
 export const CountInstalled = z.object({ filepaths: z.array(z.string().max(4_096)).max(1_000) });
@@ -108,6 +115,24 @@ export type QueueItem = {
       uri: string | null;
       createdAt: string;
     }
+  >;
+};
+
+/** @see contracts/director.md section 7, "UpdateResponse" */
+export type UpdateSummary = {
+  updateId: string;
+  status: string;
+  createdAt: string;
+  scheduledFor: string | null;
+  completedAt: string | null;
+  deviceResult: { resultCode: string; success: boolean; description: string | null } | null;
+  packages: Record<string, string>;
+};
+
+export type UpdateDetail = UpdateSummary & {
+  ecuResults: Record<
+    string,
+    { hardwareId: string; id: string; success: boolean; description: string; result: string | null }
   >;
 };
 

@@ -80,6 +80,32 @@ describe("the director's admin reads", () => {
     });
   });
 
+  it("list devices with all their ECUs, page by page", async () => {
+    const all = await get("/ecus");
+    const { values, total } = all.json as { values: Record<string, { ecuSerial: string }[]>[]; total: number };
+    expect(values).toHaveLength(total);
+    const stored = await director.ctx.db.directorDevice.findMany({ orderBy: [{ createdAt: "asc" }, { uuid: "asc" }] });
+    const second = stored[1]?.uuid ?? "";
+    const reply = await get("/ecus?offset=1&limit=1");
+    expect(reply.json).toMatchObject({ total, offset: 1, limit: 1, values: [{ [second]: expect.any(Array) }] });
+    const own = devices.find(({ uuid }) => uuid === second) ?? device(0);
+    const { keytype, keyval } = own.primary.signer.publicKey;
+    const [listed] = (reply.json as { values: Record<string, unknown[]>[] }).values;
+    expect(listed?.[second]).toContainEqual({
+      ecuSerial: own.primary.serial,
+      deviceId: second,
+      namespace: "default",
+      hardwareId: own.primary.hardwareId,
+      publicKey: { keytype, keyval },
+      installedTarget: { uuid: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+      primary: true,
+    });
+    const uuids = values.flatMap((value) => Object.values(value)).flat();
+    expect(
+      new Set(uuids.map((ecu) => JSON.stringify((ecu as { installedTarget?: unknown }).installedTarget))).size,
+    ).toBe(2);
+  });
+
   it("count ECUs an image is installed on, leaving out what none runs", async () => {
     const reply = await director.ask("POST", "/api/v1/admin/images/installed_count", {
       body: { filepaths: [OLD.filepath, "nobody", "__proto__"] },

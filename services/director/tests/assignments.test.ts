@@ -198,6 +198,30 @@ describe("an assignment", () => {
     expect([missing.status, codeOf(missing)]).toEqual([404, "missing_entity"]);
   });
 
+  it("answers in the older form, a plain list, to who asks for it", async () => {
+    const device = await enrol(director);
+    const mtuId = await makeMtu(director);
+    const request = { correlationId: correlation(), mtuId, devices: [device.uuid] };
+    const ask = (body: unknown) => director.ask("POST", "/api/v1/assignments?reply=list", { body });
+    const made = await ask(request);
+    expect([made.status, made.json]).toEqual([201, [device.uuid]]);
+    const refused = await ask({ ...request, correlationId: correlation() });
+    expect([refused.status, refused.json]).toEqual([200, []]);
+  });
+
+  it("is refused for an image whose stored bytes are not those that were signed", async () => {
+    const device = await enrol(director);
+    const bad = image("bad_1.0");
+    const { db, namespaceId } = director.ctx;
+    const verification = { namespaceId, filename: bad.filepath, checks: [], checkedAt: director.clock.now };
+    await db.imageVerification.create({ data: { ...verification, state: "mismatch" } });
+    const { reply } = await assign(director, [device], { rpi4: { to: bad } });
+    expect([reply.status, refusal(reply, device)]).toEqual([400, "image_verification_failed"]);
+    expect((await seen(director, device)).open).toEqual([]);
+    await db.imageVerification.updateMany({ where: { filename: bad.filepath }, data: { state: "verified" } });
+    expect((await assign(director, [device], { rpi4: { to: bad } })).reply.status).toBe(201);
+  });
+
   it("is refused with a correlation id outside the grammar, and with wrong types", async () => {
     const mtuId = await makeMtu(director);
     for (const correlationId of ["", "x", `urn:here-ota:other:${randomUUID()}`, "urn:here-ota:mtu:1", 7, null]) {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "#lib/uptane/json.ts";
 import { put } from "#tests/harness/uptane-documents.ts";
-import { assign, enrol, makeEcu, NEW, seen, startDirector, TestDevice, type TestDirector } from "./harness.ts";
+import { assign, direct, enrol, makeEcu, NEW, seen, startDirector, TestDevice, type TestDirector } from "./harness.ts";
 
 let director: TestDirector;
 beforeAll(async () => {
@@ -145,6 +145,23 @@ describe("a registration that is refused", () => {
     const reply = await device.register();
     expect([reply.status, codeOf(reply)]).toEqual([409, "ecu_reuse_not_allowed"]);
     expect((await seen(director, device)).fleet.registrationRefusal).toBe("ecu_reuse_not_allowed");
+  });
+
+  it("says ecu_replacement_disabled where the setting forbids another list, and takes the identical one", async () => {
+    const { ctx, clock } = director;
+    const strict = direct({ ...ctx, config: { ...ctx.config, DIRECTOR_ALLOW_ECU_REPLACEMENT: false } }, clock);
+    const device = await enrol(director);
+    const path = device.path("ecus");
+    expect((await strict.ask("POST", path, { body: device.registration() })).status).toBe(200);
+    const history = () => ctx.db.registryEcuReplacement.count({ where: { deviceUuid: device.uuid } });
+    device.ecus = [makeEcu("rpi4")];
+    const reply = await strict.ask("POST", path, { body: device.registration() });
+    expect([reply.status, codeOf(reply)]).toEqual([409, "ecu_replacement_disabled"]);
+    expect((await seen(director, device)).fleet.registrationRefusal).toBe("ecu_replacement_disabled");
+    expect(await history()).toBe(0);
+    expect((await device.register()).status).toBe(200);
+    expect(await history()).toBe(1);
+    await strict.app.close();
   });
 
   it("does not reach a device of another namespace", async () => {

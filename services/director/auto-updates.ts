@@ -1,0 +1,127 @@
+import type { Ctx } from "#lib/ctx.ts";
+import type { Tx } from "#lib/db/client.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+import { type AddedImage, holdImages, settleAdded, takeAdded } from "#services/image-repo/service.ts";
+import { condemnedImages } from "#services/verification/service.ts";
+import { indexDevices, trackAssigned } from "./announce.ts";
+import { DEVICES_PER_TRANSACTION } from "./assignments.ts";
+import { type AssignmentRow, flagChanged, insertAssignments, listAssignments } from "./store-assignments.ts";
+import * as store from "./store-auto-updates.ts";
+import { type EcuRow, listEcus, lockDevices } from "./store-devices.ts";
+import { listAssigned, refusalOf } from "./targets.ts";
+
+/* "Give this ECU whatever is uploaded under that name": contracts/director.md section 6. */
+
+/** Images are seldom; a turn of the scheduler ends soon all the same. */
+const MAX_STEPS = 20;
+
+type Definition = { deviceUuid: string; ecuSerial: string; targetName: string };
+
+/** @throws AppError `ota.missing_entity` (the ECU) | `ota.conflicting_entity` (it is there already) */
+export async function addAutoUpdate(ctx: Ctx, definition: Definition): Promise<void> {
+  await requireEcu(ctx, definition);
+  const { namespaceId } = ctx;
+  if (await store.insertAutoUpdate(ctx.db, { namespaceId, ...definition, at: ctx.clock() })) return;
+  throw new AppError("ota.conflicting_entity", "Entity already exists: AutoUpdate");
+}
+
+/** @throws AppError `ota.missing_entity` */
+export async function removeAutoUpdate(ctx: Ctx, definition: Definition): Promise<void> {
+  if (await store.deleteAutoUpdate(ctx.db, { namespaceId: ctx.namespaceId, ...definition })) return;
+  throw new AppError("ota.missing_entity", "Missing entity: AutoUpdate");
+}
+
+/** @throws AppError `ota.missing_entity` (the ECU) */
+export async function listAutoUpdates(ctx: Ctx, of: { deviceUuid: string; ecuSerial: string }): Promise<string[]> {
+  await requireEcu(ctx, of);
+  return store.listTargetNames(ctx.db, { namespaceId: ctx.namespaceId, ...of });
+}
+
+/**
+ * Assigns images that came onto the list to the ECUs that wait for their names, in all namespaces: a thousand devices a transaction, which
+ * also writes down how far it came. So it may be called by any number of workers, and killed at any moment.
+ *
+ * A device that has an assignment already is left alone, and so are all when the image was deleted or is damaged.
+ *
+ * @returns how many transactions there was something to do for
+ */
+export async function assignAddedImages(ctx: Ctx): Promise<number> {
+  let steps = 0;
+  while (steps < MAX_STEPS && (await ctx.db.$transaction((tx) => step(tx, ctx)))) steps += 1;
+  return steps;
+}
+
+async function step(tx: Tx, base: Ctx): Promise<boolean> {
+  const image = await takeAdded(tx);
+  if (image === null) return false;
+  const ctx = { ...base, namespaceId: image.namespaceId };
+  const waiting = await store.listWaiting(tx, {
+    namespaceId: image.namespaceId,
+    targetName: image.name,
+    after: image.doneThrough,
+    devices: DEVICES_PER_TRANSACTION,
+  });
+  const usable = waiting.length > 0 && (await isUsable(tx, image));
+  if (usable) await assign(tx, ctx, image, waiting);
+  await settleAdded(tx, image.id, usable ? (waiting.at(-1)?.deviceUuid ?? null) : null);
+  return true;
+}
+
+async function isUsable(tx: Tx, { namespaceId, filename }: AddedImage): Promise<boolean> {
+  const deleted = await holdImages(tx, namespaceId, [filename]);
+  const condemned = await condemnedImages(tx, namespaceId, [filename]);
+  return deleted.length === 0 && condemned.size === 0;
+}
+
+/** The registry is not told, as the original does not: its status moves when the device fetches the list. */
+async function assign(tx: Tx, ctx: Ctx, image: AddedImage, waiting: readonly store.AutoUpdate[]): Promise<void> {
+  const byDevice = Map.groupBy(waiting, ({ deviceUuid }) => deviceUuid);
+  const uuids = [...byDevice.keys()];
+  await lockDevices(tx, ctx.namespaceId, uuids);
+  const ecus = Map.groupBy(await listEcus(tx, ctx.namespaceId, uuids), ({ deviceUuid }) => deviceUuid);
+  const busy = new Set((await listAssignments(tx, ctx.namespaceId, uuids)).map(({ deviceUuid }) => deviceUuid));
+  const created = [...byDevice].flatMap(([uuid, definitions]) =>
+    busy.has(uuid) ? [] : assignmentsOf({ image, definitions, ecus: ecus.get(uuid) ?? [], at: ctx.clock() }),
+  );
+  if (created.length === 0) return;
+  await insertAssignments(tx, ctx.namespaceId, created);
+  const changed = [...new Set(created.map(({ deviceUuid }) => deviceUuid))];
+  await flagChanged(
+    tx,
+    changed.map((uuid) => ({ uuid })),
+  );
+  await trackAssigned(tx, ctx, created);
+  await indexDevices(tx, ctx, changed);
+}
+
+/** None where the device could not read the list. */
+function assignmentsOf(of: {
+  image: AddedImage;
+  definitions: readonly store.AutoUpdate[];
+  ecus: readonly EcuRow[];
+  at: Date;
+}): AssignmentRow[] {
+  const { filename, sha256, length, uri } = of.image;
+  const serials = new Set(of.ecus.map(({ serial }) => serial));
+  const rows = of.definitions
+    .filter(({ ecuSerial }) => serials.has(ecuSerial))
+    .map(({ id, deviceUuid, ecuSerial }) => ({
+      deviceUuid,
+      ecuSerial,
+      correlationId: `urn:here-ota:auto-update:${id}`,
+      filename,
+      sha256,
+      length,
+      uri,
+      custom: null,
+      inFlight: false,
+      createdAt: of.at,
+    }));
+  return refusalOf(listAssigned(rows, of.ecus)) === null ? rows : [];
+}
+
+async function requireEcu(ctx: Ctx, of: { deviceUuid: string; ecuSerial: string }): Promise<void> {
+  const ecus = await listEcus(ctx.db, ctx.namespaceId, [of.deviceUuid]);
+  if (!ecus.some(({ serial }) => serial === of.ecuSerial))
+    throw new AppError("ota.missing_entity", "Missing entity: Ecu");
+}
