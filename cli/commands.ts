@@ -75,6 +75,22 @@ export const COMMANDS: readonly Command[] = [
     },
   },
   {
+    name: "credentials build",
+    synopsis: "--name N --out FILE.zip [--expires 365d] [--offline-keys] [--with-targets-key]",
+    summary: "write a credentials.zip for build tools, with a machine client of its own",
+    options: {
+      name: { type: "string", required: true },
+      out: { type: "string", required: true },
+      expires: { type: "string" },
+      "offline-keys": { type: "boolean" },
+      "with-targets-key": { type: "boolean" },
+    },
+    run: async (given) => {
+      await ensureClient();
+      return (await import("#cli/commands/credentials.ts")).writeBuildCredentials(given);
+    },
+  },
+  {
     name: "credentials device",
     synopsis: "--name N --uses 100 --out FILE.zip [--policy allowed] [--expires 30d] …",
     summary: "write a credentials.zip with which devices register themselves (docs/guides/provisioning.md)",

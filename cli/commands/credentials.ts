@@ -3,11 +3,43 @@ import path from "node:path";
 import { type Given, parseDurationSeconds, text, UsageError } from "#cli/arguments.ts";
 import { withInstall } from "#cli/install.ts";
 import { SHELL } from "#lib/authz/actor.ts";
-import { CreateProvisioningCredential, type CredentialArchive } from "#lib/contracts/console/credentials.ts";
+import { createBackends } from "#lib/backends/backends.ts";
+import {
+  BuildCredentials,
+  CreateProvisioningCredential,
+  type CredentialArchive,
+} from "#lib/contracts/console/credentials.ts";
 import { AppError } from "#lib/errors/app-error.ts";
-import { createProvisioningCredential } from "#services/identity/service.ts";
+import { buildCredentials, createProvisioningCredential } from "#services/identity/service.ts";
 
 const DAY_SECONDS = 86_400;
+
+/** Makes a machine client and writes the credentials.zip of build tools. */
+export async function writeBuildCredentials(given: Given): Promise<number> {
+  const withTargetsKey = given["with-targets-key"] === true;
+  const input = BuildCredentials.safeParse({
+    name: text(given, "name"),
+    offlineKeys: given["offline-keys"] === true,
+    withTargetsKey,
+    ...days(given, "expires", "expiresInDays"),
+  });
+  if (!input.success) {
+    const { path: where, message } = input.error.issues[0] ?? { path: [], message: "is not valid" };
+    throw new UsageError(`--${where[0] === "expiresInDays" ? "expires" : "name"}: ${message}`);
+  }
+  if (withTargetsKey)
+    console.error("targets.sec is the private key of the list of images: whoever has it can sign any.");
+  return writeArchive(text(given, "out"), () =>
+    withInstall(async ({ ctx, secrets }) => {
+      const backends = createBackends(ctx.config, secrets);
+      try {
+        return (await buildCredentials({ ...ctx, backends }, SHELL, input.data)).archive;
+      } finally {
+        backends.close();
+      }
+    }),
+  );
+}
 
 /** Makes a provisioning credential and writes the credentials.zip with which devices register themselves. */
 export async function writeDeviceCredentials(given: Given): Promise<number> {

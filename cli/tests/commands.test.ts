@@ -129,6 +129,18 @@ describe("the command line", { timeout: 60_000 }, () => {
       expect(await gatehouse([...words, "--policy", "maybe"])).toMatchObject({ code: 2 });
     });
 
+    it("writes a credentials.zip for build tools, and warns of the private key in it", async () => {
+      const file = path.join(settings.dataDir, "build.zip");
+      const words = ["credentials", "build", "--name", "ci", "--with-targets-key", "--out", file];
+      expect(await gatehouse(words)).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining("targets.sec"),
+        stderr: expect.stringContaining("private key"),
+      });
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
+      expect(await query("SELECT name FROM machine_client")).toEqual([{ name: "ci" }]);
+    });
+
     it("leaves a pending device unknown until it comes to the door", async () => {
       const folder = path.join(settings.dataDir, "device-3");
       const words = ["device", "issue", "--name", "three", "--hardware", "rpi4", "--out", folder, "--pending"];

@@ -6,6 +6,7 @@ export {
   revokeProvisioningCredential,
 } from "./bootstrap.ts";
 export { countTrust, getCertificate, listCertificates, listRefusals } from "./certificates.ts";
+export { type BuildCtx, buildCredentials } from "./credentials-build.ts";
 export type { IdentityCtx } from "./ctx.ts";
 export {
   allowCertificate,

@@ -6,7 +6,13 @@ import { endpoint } from "./endpoint.ts";
 export const CREDENTIAL_ENTRIES = {
   "autoprov_credentials.p12": "aktualizr: the shared key and certificate with which it registers",
   "autoprov.url": "aktualizr and the image build: the address of the device door",
-  "server_ca.pem": "aktualizr: the authority of the device door's certificate",
+  "server_ca.pem": "aktualizr, and build tools that are told so: the authority of the doors' certificate",
+  "treehub.json": "garage-push, garage-deploy, garage-check and garage-sign: address of TreeHub, client id and secret",
+  "tufrepo.url": "garage-sign and garage-check: the address of the image repository",
+  "root.json": "garage-sign: the signed root that it trusts from then on",
+  "targets.pub": "garage-sign: the public key of the list of images",
+  "targets.sec": "garage-sign: the PRIVATE key of the list of images. Whoever has it can sign any image",
+  "api_gateway.url": "garage-sign in director mode: where it looks for the API",
 } as const;
 export type CredentialEntry = keyof typeof CREDENTIAL_ENTRIES;
 
@@ -87,4 +93,25 @@ export const revokeProvisioningCredential = endpoint({
   params: z.strictObject({ id: Uuid }),
   body: z.strictObject({}),
   reply: ProvisioningCredential,
+});
+
+export const BuildCredentials = z.strictObject({
+  /** What the machine client is called that stands in the archive. */
+  name: PersonText(100),
+  expiresInDays: z.number().int().min(1).max(3_650).optional(),
+  /** Also lets the tools take keys offline, rotate them and push a root. */
+  offlineKeys: z.boolean().default(false),
+  /** Puts the private targets key into the archive, so that garage-sign signs by itself. */
+  withTargetsKey: z.boolean().default(false),
+});
+export type BuildCredentials = z.infer<typeof BuildCredentials>;
+
+export const buildCredentials = endpoint({
+  method: "POST",
+  path: "/api/v1/credentials/build",
+  permission: "credential.manage",
+  summary: "Make a machine client and its credentials.zip for build tools; the secret is in the reply and nowhere else",
+  body: BuildCredentials,
+  status: 201,
+  reply: z.object({ clientId: z.string(), archive: CredentialArchive }),
 });
