@@ -3,7 +3,14 @@ import { accessSync, constants } from "node:fs";
 import path from "node:path";
 
 /** What the tests call and npm does not bring: programs, and the Debian package of each. */
-const TOOLS = { chromium: "chromium", nginx: "nginx-light", ostree: "ostree", openssl: "openssl", curl: "curl" };
+const TOOLS = {
+  chromium: "chromium",
+  nginx: "nginx-light",
+  ostree: "ostree",
+  openssl: "openssl",
+  curl: "curl",
+  gpg: "gnupg",
+};
 
 /**
  * Installs missing tools where that is possible (Debian, as root); elsewhere says what is missing, and the tests that need

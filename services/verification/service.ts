@@ -9,6 +9,12 @@ import * as store from "./store.ts";
 import { checkImage, type ListedImage, openChain, type Verification } from "./verify.ts";
 
 export { scrubImages } from "./scrub.ts";
+export {
+  addImageSignature,
+  addOpenpgpKey,
+  listOpenpgpKeys,
+  removeOpenpgpKey,
+} from "./signatures.ts";
 export type { Content, RepositorySource } from "./source.ts";
 export type { ListedImage, Verification } from "./verify.ts";
 

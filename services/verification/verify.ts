@@ -5,6 +5,7 @@ import { AppError } from "#lib/errors/app-error.ts";
 import { verifyInitialRoot } from "#lib/uptane/verify.ts";
 import { type Chain, type Outcome, type PinnedRoot, skipped, verifyChain } from "./chain.ts";
 import { checkContent, type SignedImage } from "./content.ts";
+import { checkSignatures } from "./signatures.ts";
 import type { RepositorySource } from "./source.ts";
 import * as store from "./store.ts";
 
@@ -32,11 +33,16 @@ export async function checkImage(
   source: RepositorySource,
   { chain, filename, listed, pace = {} }: { chain: Chain; filename: string; listed: ListedImage | null; pace?: Pace },
 ): Promise<Verification> {
-  const outcomes = await checksOf(source, { chain, filename, listed, pace });
+  const checked = await checksOf(source, { chain, filename, listed, pace });
+  const sha256 = listed?.sha256 ?? chain.targets?.signed.targets.get(filename)?.hashes.sha256 ?? null;
+  const bytesAreGood = checked.every(({ result }) => result === "ok");
+  const outcomes =
+    sha256 === null
+      ? checked
+      : [...checked, ...(await checkSignatures(ctx, source, { filename, sha256, bytesAreGood }))];
   const at = ctx.clock();
   const checks = outcomes.map((outcome) => ({ ...outcome, at: at.toISOString() }));
   const verification: Verification = { state: stateOf(outcomes), checks };
-  const sha256 = listed?.sha256 ?? chain.targets?.signed.targets.get(filename)?.hashes.sha256 ?? null;
   await ctx.db.$transaction(async (tx) => {
     await store.putVerification(tx, ctx.namespaceId, { filename, sha256, ...verification, checkedAt: at });
     await publishEvent(tx, ctx.namespaceId, { topic: "image", subjectId: filename });

@@ -15,6 +15,7 @@ import { loadApiRoutes } from "#tests/harness/api-routes.ts";
 import { startTestConsole, type TestConsole } from "#tests/harness/console.ts";
 import { serveRoutes } from "#tests/harness/console-http.ts";
 import { startTestServices } from "#tests/harness/console-services.ts";
+import { startGnupg } from "#tests/harness/gnupg.ts";
 
 /* A byte flipped in blob storage, and everyone who could tell a device to install it. */
 
@@ -32,7 +33,9 @@ beforeAll(async () => {
   const relay = plainRoute(relayRequest);
   server = await serveRoutes(test, (method, pathname) => {
     if (pathname.startsWith("/api/proxy/")) return relay;
-    const path = pathname.replace(/^(\/api\/v1\/images\/)[^/]+/, "$1{filename}");
+    const path = pathname
+      .replace(/^(\/api\/v1\/images\/)[^/]+/, "$1{filename}")
+      .replace(/^(\/api\/v1\/openpgp-keys\/)[^/]+/, "$1{fingerprint}");
     return routes.find((route) => route.path === path)?.handlers[method];
   });
 });
@@ -42,12 +45,17 @@ afterAll(async () => {
   await test.drop();
 });
 
-async function send(method: string, path: string, body: unknown = null): Promise<{ status: number; body: unknown }> {
+async function send(
+  method: string,
+  path: string,
+  body: unknown = null,
+  token = test.tokens.operator,
+): Promise<{ status: number; body: unknown }> {
   const json = !(body instanceof FormData) && body !== null;
   const res = await fetch(`${server.url}${path}`, {
     method,
     headers: {
-      authorization: `Bearer ${test.tokens.operator}`,
+      authorization: `Bearer ${token}`,
       ...(json ? { "content-type": "application/json" } : {}),
     },
     body: json ? JSON.stringify(body) : (body as BodyInit | null),
@@ -72,6 +80,7 @@ function flipByte({ sha256 }: { sha256: string }): void {
   writeFileSync(path, bytes);
 }
 
+const sendAsAdmin = (method: string, path: string, body: unknown = null) => send(method, path, body, test.tokens.admin);
 const stateOf = async (filename: string) =>
   at((await send("GET", `/api/v1/images/${filename}/verification`)).body, "state");
 const launch = (filename: string, dryRun = false) =>
@@ -129,5 +138,48 @@ describe("a byte flipped in storage", () => {
     flipByte(image);
     expect(at((await verify()).body, "state")).toBe("verified");
     expect(await launch(image.filename)).toMatchObject({ body: { code: "update.nothing_to_do" } });
+  });
+});
+
+describe("OpenPGP signatures of an image", () => {
+  const openpgpOf = async (filename: string) => {
+    const { body } = await send("POST", `/api/v1/images/${filename}/verification`);
+    const checks = at(body, "checks");
+    const found = Array.isArray(checks) ? checks.filter(({ check }) => check === "openpgp") : [];
+    return [at(body, "state"), ...found.map(({ result, code }) => `${result} ${code}`)];
+  };
+
+  it("count by a key that an admin trusts, for as long as it is trusted and the signature is whole", async () => {
+    const gpg = startGnupg();
+    try {
+      const fingerprint = gpg.makeKey("maker@example.test");
+      const { filename, sha256 } = await upload("5");
+      const document = JSON.stringify({ critical: { image: { "docker-manifest-digest": `sha256:${sha256}` } } });
+      const signature = gpg.sign("maker@example.test", document, "--sign").toString("base64");
+      const add = () => send("POST", `/api/v1/images/${filename}/signatures`, { signature });
+      expect(await add()).toMatchObject({ status: 400, body: { code: "openpgp.key_untrusted" } });
+      const key = { armored: gpg.publicKey("maker@example.test") };
+      expect(await send("POST", "/api/v1/openpgp-keys", key)).toMatchObject({ status: 403 });
+      expect(await sendAsAdmin("POST", "/api/v1/openpgp-keys", key)).toMatchObject({
+        status: 201,
+        body: { fingerprint },
+      });
+      expect((await send("GET", "/api/v1/openpgp-keys")).body).toMatchObject({ data: [{ fingerprint }] });
+      expect(await add()).toMatchObject({ status: 201, body: { verification: { state: "verified" } } });
+      expect((await add()).status).toBe(201);
+      expect(await openpgpOf(filename)).toEqual(["verified", "ok null"]);
+      expect((await sendAsAdmin("DELETE", `/api/v1/openpgp-keys/${fingerprint}`)).status).toBe(200);
+      expect((await sendAsAdmin("DELETE", `/api/v1/openpgp-keys/${fingerprint}`)).status).toBe(404);
+      await scrubImages(ctx);
+      expect(await stateOf(filename)).toBe("not_checked");
+      expect(await openpgpOf(filename)).toEqual(["not_checked", "not_checked openpgp.key_untrusted"]);
+      await sendAsAdmin("POST", "/api/v1/openpgp-keys", key);
+      const other = gpg.sign("maker@example.test", document.replace(sha256, "0".repeat(64)), "--sign");
+      await ctx.db.imageSignature.updateMany({ data: { signature: new Uint8Array(other) } });
+      expect(await openpgpOf(filename)).toEqual(["mismatch", "failed openpgp.digest_mismatch"]);
+      expect(await launch(filename)).toMatchObject(REFUSED);
+    } finally {
+      gpg.close();
+    }
   });
 });

@@ -6,6 +6,7 @@ import * as devices from "./devices.ts";
 import type { Endpoint } from "./endpoint.ts";
 import * as images from "./images.ts";
 import * as machineClients from "./machine-clients.ts";
+import * as openpgp from "./openpgp.ts";
 import * as overview from "./overview.ts";
 import * as updates from "./updates.ts";
 
@@ -18,6 +19,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   devices,
   images,
   machineClients,
+  openpgp,
   overview,
   updates,
 ]
