@@ -1,15 +1,17 @@
 import type { FastifyInstance } from "fastify";
 import type { BlobStore } from "#lib/blobs/store.ts";
-import { refreshDeviceRoles } from "#services/director/service.ts";
+import { assignAddedImages, refreshDeviceRoles, startDueUpdates } from "#services/director/service.ts";
 import { dropStaleUploads, refreshImageRoles, sweepBlobs } from "#services/image-repo/service.ts";
 import { refreshRoots } from "#services/keyserver/service.ts";
+import { sweepTreehub } from "#services/treehub/service.ts";
 
 /** Uploads are durable before their row is written; what has no row after this long never gets one. */
 const ORPHANED_AFTER_MS = 60 * 60_000;
 
 /**
- * Our own extension, called by the worker: re-signs metadata long before it ends and sweeps bytes that no image owns. The worker has
- * no other way in, because the embedded services are behind HTTP like any others.
+ * Our own extension, called by the worker. Every second it starts updates whose time has come and assigns new images that devices wait
+ * for; seldom it re-signs metadata, long before it ends, and sweeps bytes that nothing owns. The worker has no other way in, because the
+ * embedded services are behind HTTP like any others.
  */
 export function registerMaintenance(app: FastifyInstance, { blobs }: { blobs: BlobStore }): void {
   app.post("/api/v1/gatehouse/maintenance", async (req) => {
@@ -18,8 +20,16 @@ export function registerMaintenance(app: FastifyInstance, { blobs }: { blobs: Bl
     const imageRoles = await refreshImageRoles(ctx);
     const devices = await refreshDeviceRoles(ctx);
     await dropStaleUploads(ctx);
-    const swept = await sweepBlobs({ ...ctx, blobs }, new Date(ctx.clock().getTime() - ORPHANED_AFTER_MS));
+    const orphanedBefore = new Date(ctx.clock().getTime() - ORPHANED_AFTER_MS);
+    const swept =
+      (await sweepBlobs({ ...ctx, blobs }, orphanedBefore)) + (await sweepTreehub({ ...ctx, blobs }, orphanedBefore));
     ctx.log.info({ roots, imageRoles, devices, swept }, "maintained the repositories");
     return { roots, imageRoles, devices, swept };
+  });
+  app.post("/api/v1/gatehouse/due", async (req) => {
+    const updates = await startDueUpdates(req.ctx);
+    const images = await assignAddedImages(req.ctx);
+    if (updates + images > 0) req.ctx.log.info({ updates, images }, "did what was due");
+    return { updates, images };
   });
 }

@@ -238,4 +238,13 @@ describe("the back ends' health", () => {
   it("is kept by re-signing what ends soon", async () => {
     await expect(ctx.backends.maintain(ctx)).resolves.toBeUndefined();
   });
+
+  it("includes that images are assigned which devices wait for", async () => {
+    const sha256 = "0".repeat(64);
+    await ctx.db.imageAdded.create({
+      data: { namespaceId: ctx.namespaceId, name: "nobody", filename: "nobody-1", sha256, length: 1 },
+    });
+    await ctx.backends.runDue(ctx);
+    expect(await ctx.db.imageAdded.count()).toBe(0);
+  });
 });

@@ -1,5 +1,6 @@
 import { createBackends } from "#lib/backends/backends.ts";
 import { runProcess } from "#lib/process.ts";
+import { startDueLoop } from "./due.ts";
 import { startJobs } from "./jobs.ts";
 import { startSimulations } from "./simulations.ts";
 import { startUpdateLoop } from "./updates.ts";
@@ -10,6 +11,8 @@ await runProcess("worker", async ({ config, secrets, databaseUrl, ctx, log, onSt
   onStop("jobs", () => jobs.stop());
   const updates = startUpdateLoop(worker);
   onStop("updates", () => updates.stop());
+  const due = startDueLoop(worker);
+  onStop("due updates", () => due.stop());
   if (config.SIMULATED_DEVICES === "on") {
     const simulations = await startSimulations(worker, { databaseUrl, log });
     onStop("simulated devices", () => simulations.stop());

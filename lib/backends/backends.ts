@@ -10,6 +10,8 @@ import { createReposerverBackend, type ReposerverBackend } from "./reposerver.ts
 
 /** It may sign for a thousand devices. */
 const MAINTENANCE_MS = 120_000;
+/** Twenty thousand devices may wait for one image. */
+const DUE_MS = 60_000;
 
 export type BackendHealth = { name: string; ok: boolean; latencyMs: number | null; error: string | null };
 
@@ -21,6 +23,8 @@ export type Backends = {
   probe(call: BackendCall): Promise<BackendHealth[]>;
   /** Has the embedded services re-sign what ends soon; nothing to do when none is embedded. */
   maintain(call: BackendCall): Promise<void>;
+  /** Has them start what is due: updates set for a time, images that devices wait for. */
+  runDue(call: BackendCall): Promise<void>;
   close(): void;
 };
 
@@ -52,6 +56,9 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
     probe: (call) => Promise.all(clients.map((client) => probe(client, call))),
     async maintain(call) {
       await embedded?.send(call, { method: "POST", path: "/api/v1/gatehouse/maintenance", withinMs: MAINTENANCE_MS });
+    },
+    async runDue(call) {
+      await embedded?.send(call, { method: "POST", path: "/api/v1/gatehouse/due", withinMs: DUE_MS });
     },
     close() {
       for (const client of clients) client.close();

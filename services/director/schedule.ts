@@ -21,9 +21,19 @@ export async function startDueUpdates(ctx: Ctx): Promise<number> {
   const due = await store.listDue(ctx.db, ctx.clock(), DUE_A_TURN);
   for (const update of due) {
     const own = { ...ctx, namespaceId: update.namespaceId };
-    await ctx.db.$transaction((tx) => start(tx, own, update));
+    await startOne(own, update);
   }
   return due.length;
+}
+
+/** One that can't be started must not keep the others waiting. */
+async function startOne(ctx: Ctx, due: store.DueUpdate): Promise<void> {
+  try {
+    await ctx.db.$transaction((tx) => start(tx, ctx, due));
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    ctx.log.error({ err: error, updateId: due.updateId, deviceUuid: due.deviceUuid }, "a due update can't be started");
+  }
 }
 
 async function start(tx: Tx, ctx: Ctx, due: store.DueUpdate): Promise<void> {

@@ -7,6 +7,9 @@ import { lockDevices } from "./store-devices.ts";
 import { listExpiring } from "./store-roles.ts";
 import { cancelAllOf } from "./store-updates.ts";
 
+export { assignAddedImages } from "./auto-updates.ts";
+export { startDueUpdates } from "./schedule.ts";
+
 const DAY_MS = 86_400_000;
 const REFRESH_BATCH = 100;
 const NO_DEVICE = "00000000-0000-0000-0000-000000000000";
