@@ -1,10 +1,9 @@
-import { randomUUID } from "node:crypto";
 import type { Ctx } from "#lib/ctx.ts";
-import { ADMISSION_CHANNEL, notify } from "#lib/db/events.ts";
-import { type Listener, listen } from "#lib/db/listen.ts";
+import { ADMISSION_CHANNEL } from "#lib/db/events.ts";
 import { type AdmissionDecision, decideAdmission } from "#lib/pki/admission.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import { createFactMemory, type FactMemory } from "./fact-memory.ts";
+import { type Follower, openFollower } from "./follower.ts";
 
 export type AdmissionBook = {
   /** The decision on this leaf now; null when nobody can know: answer 503. */
@@ -20,49 +19,29 @@ export type AdmissionBook = {
 
 /** Announced on the channel instead of a fingerprint: an authority changed. */
 const EVERYTHING = "*";
-const PING = "ping:";
-const PING_EVERY_MS = 2_000;
 
 /**
  * Opens the gateway's memory of who may come in.
  *
- * It trusts what it remembers only while it follows the database's notifications; a ping that travels through the database and back
- * proves that it does, even when a connection hangs without breaking. While the connection is lost it asks the database each
- * time, and falls back to its memory until that is ADMISSION_STALE_SECONDS old.
+ * It trusts what it remembers only while it follows the database's notifications. While the connection is lost it asks the
+ * database each time, and falls back to its memory until that is ADMISSION_STALE_SECONDS old.
  */
 export async function openAdmissionBook(ctx: Ctx, databaseUrl: string): Promise<AdmissionBook> {
-  const staleMs = ctx.config.ADMISSION_STALE_SECONDS * 1_000;
-  const ping = `${PING}${randomUUID()}`;
-  let listener: Listener | null = null;
-  let heardAt = Number.NEGATIVE_INFINITY;
+  let follower: Follower | null = null;
   let announce: (fingerprint: string | null) => void = () => undefined;
-  const memory = createFactMemory(ctx, () => listener?.connected() ?? false);
-
-  function changed(fingerprint: string | null): void {
-    if (fingerprint === null) memory.forgetAll();
-    else memory.forget(fingerprint);
-    announce(fingerprint);
-  }
-
-  listener = await listen({
+  const memory = createFactMemory(ctx, () => follower?.isFollowing() ?? false);
+  const following = await openFollower(ctx, {
     databaseUrl,
-    channels: [ADMISSION_CHANNEL],
-    log: ctx.log,
-    onNotify(_channel, payload) {
-      if (payload === ping) heardAt = performance.now();
-      else if (!payload.startsWith(PING)) changed(payload === EVERYTHING ? null : payload);
-    },
-    onReconnect() {
-      heardAt = performance.now();
-      changed(null);
+    channel: ADMISSION_CHANNEL,
+    onChange(announced) {
+      const fingerprint = announced === EVERYTHING ? null : announced;
+      if (fingerprint === null) memory.forgetAll();
+      else memory.forget(fingerprint);
+      announce(fingerprint);
     },
   });
-  const following = listener;
-  const pinging = setInterval(
-    () => notify(ctx.db, ADMISSION_CHANNEL, ping).catch((err) => ctx.log.warn({ err }, "the database does not answer")),
-    Math.min(PING_EVERY_MS, staleMs / 4),
-  );
-  const isFresh = () => performance.now() - heardAt <= staleMs;
+  follower = following;
+  const { isFresh } = following;
 
   return {
     isFresh,
@@ -82,10 +61,7 @@ export async function openAdmissionBook(ctx: Ctx, databaseUrl: string): Promise<
         return null;
       }
     },
-    async close() {
-      clearInterval(pinging);
-      await following.close();
-    },
+    close: following.close,
   };
 }
 

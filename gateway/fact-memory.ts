@@ -4,6 +4,7 @@ import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import { isSignedBy } from "#lib/pki/issuer.ts";
 import { type AdmissionFacts, listKnownAuthorities, readAdmissionFacts } from "#services/identity/service.ts";
 import { createBoundedMap } from "./bounded-map.ts";
+import { within } from "./within.ts";
 
 /** What a gateway remembers of the database. Every read rejects when nothing is remembered and the database does not answer. */
 export type FactMemory = {
@@ -87,17 +88,4 @@ export function createFactMemory(ctx: Ctx, isFollowing: () => boolean): FactMemo
 /** Newcomers and waiting certificates depend on other certificates too, so they are read each time. */
 function isSettled(found: AdmissionFacts): boolean {
   return found.known !== null && found.known.state !== "pending";
-}
-
-/** Rejects when `work` takes longer; the work itself goes on. */
-async function within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -4,6 +4,8 @@ import { ensureAuthorities } from "#services/identity/service.ts";
 import { openDecisionPort } from "./decision-port.ts";
 import { openDeviceDoor } from "./device-door.ts";
 import { createDoorMetrics } from "./door-metrics.ts";
+import { openToolsAccess } from "./tools-access.ts";
+import { openToolsDoor } from "./tools-door.ts";
 import { createUpstreams } from "./upstreams.ts";
 
 await runProcess("gateway", async ({ config, secrets, databaseUrl, ctx: base, onStop }) => {
@@ -18,11 +20,15 @@ await runProcess("gateway", async ({ config, secrets, databaseUrl, ctx: base, on
   const metrics = createDoorMetrics();
   const door = await openDeviceDoor({ ctx, databaseUrl, upstreams, metrics });
   onStop("device door", door.close);
+  const toolsAccess = await openToolsAccess(ctx, databaseUrl);
+  onStop("machine clients", toolsAccess.close);
+  const toolsDoor = await openToolsDoor({ ctx, access: toolsAccess, upstreams, metrics });
+  onStop("tools door", toolsDoor.close);
   const decisionPort = await openDecisionPort({
     host: config.DECISION_HOST,
     port: config.DECISION_PORT,
     metrics,
-    isHealthy: door.isHealthy,
+    isHealthy: () => door.isHealthy() && toolsDoor.isHealthy(),
   });
   onStop("decision port", decisionPort.close);
 });

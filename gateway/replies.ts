@@ -60,8 +60,8 @@ export const TOO_LARGE: DoorReply = {
 };
 
 const NOWHERE = {
-  400: { code: "malformed_path", sentence: "This is not a path that a device uses." },
-  404: { code: "not_found", sentence: "There is nothing for devices at this path." },
+  400: { code: "malformed_path", sentence: "This is not a path that is used here." },
+  404: { code: "not_found", sentence: "There is nothing at this path." },
   405: { code: "method_not_allowed", sentence: "This path does not take this method." },
 } as const;
 

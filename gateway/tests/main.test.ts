@@ -38,6 +38,8 @@ async function settings(): Promise<Record<string, string>> {
     DATABASE_URL: database.url,
     DEVICE_DOOR_HOST: "127.0.0.1",
     DEVICE_DOOR_PORT: String(await freePort()),
+    TOOLS_DOOR_HOST: "127.0.0.1",
+    TOOLS_DOOR_PORT: String(await freePort()),
     DECISION_PORT: String(await freePort()),
     MASTER_KEY: "ab".repeat(32),
     SERVICES_TOKEN: "s".repeat(32),

@@ -55,6 +55,11 @@ export function createMasterKey(hex: string): MasterKey {
   };
 }
 
+/** Constant-time comparison of two hashes. */
+export function isSameHash(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
 /** Constant-time comparison of two secrets of any length. */
 export function secretsEqual(a: string, b: string): boolean {
   const hash = (text: string) => createHmac("sha256", "compare").update(text).digest();
