@@ -3,7 +3,7 @@ import path from "node:path";
 import { type Given, parseDurationSeconds, text, UsageError } from "#cli/arguments.ts";
 import { withInstall } from "#cli/install.ts";
 import { SHELL } from "#lib/authz/actor.ts";
-import { createBackends } from "#lib/backends/backends.ts";
+import { type BackendCtx, createBackends } from "#lib/backends/backends.ts";
 import {
   BuildCredentials,
   CreateProvisioningCredential,
@@ -30,14 +30,7 @@ export async function writeBuildCredentials(given: Given): Promise<number> {
   if (withTargetsKey)
     console.error("targets.sec is the private key of the list of images: whoever has it can sign any.");
   return writeArchive(text(given, "out"), () =>
-    withInstall(async ({ ctx, secrets }) => {
-      const backends = createBackends(ctx.config, secrets);
-      try {
-        return (await buildCredentials({ ...ctx, backends }, SHELL, input.data)).archive;
-      } finally {
-        backends.close();
-      }
-    }),
+    withBackends(async (ctx) => (await buildCredentials(ctx, SHELL, input.data)).archive),
   );
 }
 
@@ -57,8 +50,19 @@ export async function writeDeviceCredentials(given: Given): Promise<number> {
     throw new UsageError(`--${OPTION_OF[String(where[0])] ?? "name"}: ${message}`);
   }
   return writeArchive(text(given, "out"), () =>
-    withInstall(async ({ ctx }) => (await createProvisioningCredential(ctx, SHELL, input.data)).archive),
+    withBackends(async (ctx) => (await createProvisioningCredential(ctx, SHELL, input.data)).archive),
   );
+}
+
+function withBackends<T>(work: (ctx: BackendCtx) => Promise<T>): Promise<T> {
+  return withInstall(async ({ ctx, secrets }) => {
+    const backends = createBackends(ctx.config, secrets);
+    try {
+      return await work({ ...ctx, backends });
+    } finally {
+      backends.close();
+    }
+  });
 }
 
 const OPTION_OF: Readonly<Record<string, string>> = {

@@ -17,6 +17,10 @@ export type RegistryBackend = {
   renameDevice(call: BackendCall, device: { uuid: string; name: string }): Promise<void>;
   /** Deleting what is gone is done. */
   deleteDevice(call: BackendCall, uuid: string): Promise<void>;
+  /** null when there is no such group, or its members come from an expression. */
+  findStaticGroup(call: BackendCall, groupId: string): Promise<{ name: string } | null>;
+  /** Being a member already is done. @throws AppError `backend.refused` when the group is gone or takes no members */
+  addToGroup(call: BackendCall, membership: { groupId: string; uuid: string }): Promise<void>;
   /** Any JSON; `{}` when the device sent none. @throws AppError `device.not_found` */
   getSystemInfo(call: BackendCall, uuid: string): Promise<unknown>;
   /** null when the device sent none. @throws AppError `device.not_found` */
@@ -35,6 +39,7 @@ const Packages = z.object({
 
 export function createRegistryBackend(client: BackendClient): RegistryBackend {
   const device = (uuid: string) => `/api/v1/devices/${encodeURIComponent(uuid)}`;
+  const group = (groupId: string) => `/api/v1/device_groups/${encodeURIComponent(groupId)}`;
   const get = <T extends z.ZodType>(call: BackendCall, path: string, schema: T): Promise<z.infer<T>> =>
     client.send(call, { method: "GET", path }).then((reply) => parseReply(client, reply, schema), asDeviceError);
   return {
@@ -60,6 +65,17 @@ export function createRegistryBackend(client: BackendClient): RegistryBackend {
     },
     async deleteDevice(call, uuid) {
       await client.send(call, { method: "DELETE", path: device(uuid), accept: [404] });
+    },
+    async findStaticGroup(call, groupId) {
+      const path = group(groupId);
+      const reply = await client.send(call, { method: "GET", path, accept: [404] });
+      if (reply.status === 404) return null;
+      const found = parseReply(client, reply, z.object({ groupName: z.string(), groupType: z.string() }));
+      return found.groupType === "static" ? { name: found.groupName } : null;
+    },
+    async addToGroup(call, { groupId, uuid }) {
+      const path = `${group(groupId)}/devices/${encodeURIComponent(uuid)}`;
+      await client.send(call, { method: "POST", path, accept: [409] });
     },
     getSystemInfo: (call, uuid) => get(call, `${device(uuid)}/system_info`, z.unknown()),
     async getNetwork(call, uuid) {

@@ -17,6 +17,7 @@ import { makePkcs12 } from "#lib/pki/pkcs12.ts";
 import { record } from "#services/audit/service.ts";
 import { openBootstrapCa } from "./authorities.ts";
 import { credentialArchive } from "./credentials-zip.ts";
+import type { IdentityCtx } from "./ctx.ts";
 import { loadDoorRootPem } from "./door-certificate.ts";
 import * as store from "./store-bootstrap.ts";
 
@@ -24,15 +25,17 @@ import * as store from "./store-bootstrap.ts";
  * Makes a shared certificate with which a bounded number of devices register, and the credentials.zip for their image.
  *
  * @returns the archive too: the private key is in it and nowhere else
- * @throws AppError `auth.forbidden` | `keys.unsealable` | `internal.unavailable` (its authority was closed)
+ * @throws AppError `auth.forbidden` | `request.invalid` (no static group of this id) | `keys.unsealable` |
+ *   `internal.unavailable` (its authority was closed) | `backend.*` (the registry, asked about the group)
  * @see docs/contracts/gateway.md sections 4 and 6
  */
 export async function createProvisioningCredential(
-  ctx: Ctx,
+  ctx: IdentityCtx,
   actor: Actor,
   input: CreateProvisioningCredential,
 ): Promise<{ credential: ProvisioningCredential; archive: CredentialArchive }> {
   requirePermission(actor, "credential.manage");
+  await assertGroup(ctx, input.groupId);
   const id = randomUUID();
   const now = ctx.clock();
   const key = generateCertificateKey();
@@ -130,6 +133,11 @@ export async function revokeProvisioningCredential(
     return found;
   });
   return toDto(row, ctx.clock());
+}
+
+async function assertGroup(ctx: IdentityCtx, groupId: string | undefined): Promise<void> {
+  if (groupId === undefined || (await ctx.backends.registry.findStaticGroup(ctx, groupId)) !== null) return;
+  throw new AppError("request.invalid", "groupId is not the id of a static group of the device registry.");
 }
 
 function toDto(row: store.BootstrapRow, now: Date): ProvisioningCredential {

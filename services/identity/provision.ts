@@ -85,12 +85,13 @@ export async function provisionDevice(
   try {
     await auditBackendChange(ctx, { actor, entry }, async (finish) => {
       await createNamed(ctx, { uuid: deviceUuid, deviceId: input.deviceId });
+      const joined = await joinGroup(ctx, credential.groupId, deviceUuid);
       await ctx.db.$transaction(async (tx) => {
         const use = { id: credential.id, at: ctx.clock() };
         if (!(await bootstrap.takeUse(tx, ctx.namespaceId, use))) throw usedUp();
         await recordProvisioned(tx, ctx, actor, { credential, deviceUuid, deviceId: input.deviceId, signed });
         const { fingerprint, serialHex } = signed.certificate;
-        await finish(tx, { fingerprint, serial: serialHex });
+        await finish(tx, { fingerprint, serial: serialHex, ...(joined ? {} : { failure: "group" }) });
       });
     });
   } catch (error) {
@@ -149,6 +150,19 @@ async function createNamed(ctx: IdentityCtx, device: { uuid: string; deviceId: s
   } catch (error) {
     if (!isAppError(error, "device.conflict")) throw error;
     await make(device.uuid);
+  }
+}
+
+/** A group that was deleted or that is not told of in time keeps no device out: the audit entry and the log say so. */
+async function joinGroup(ctx: IdentityCtx, groupId: string | null, uuid: string): Promise<boolean> {
+  if (groupId === null) return true;
+  try {
+    await ctx.backends.registry.addToGroup(ctx, { groupId, uuid });
+    return true;
+  } catch (err) {
+    if (!isAppError(err)) throw err;
+    ctx.log.warn({ err, groupId, deviceUuid: uuid }, "a device that registered could not join its group");
+    return false;
   }
 }
 

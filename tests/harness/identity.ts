@@ -13,6 +13,8 @@ import { createTestClock, createTestCtx, type TestClock } from "#tests/harness/c
 /** A registry that keeps its rows where the real one shows them, and can be told to be away. */
 export type TestRegistry = IdentityCtx["backends"]["registry"] & {
   failWith: AppError | null;
+  /** Its one static group, and who joined. */
+  readonly group: { readonly id: string; readonly members: string[] };
   readonly created: { uuid: string; deviceName: string; deviceId: string }[];
 };
 
@@ -31,6 +33,12 @@ function createTestRegistry(ctx: Ctx): TestRegistry {
   const registry: TestRegistry = {
     failWith: null,
     created: [],
+    group: { id: randomUUID(), members: [] },
+    findStaticGroup: async (_call, groupId) => (groupId === registry.group.id ? { name: "Line 4" } : null),
+    async addToGroup(_call, { uuid }) {
+      if (registry.failWith !== null) throw registry.failWith;
+      registry.group.members.push(uuid);
+    },
     async createDevice(call, device) {
       if (registry.failWith !== null) throw registry.failWith;
       if (registry.created.some(({ uuid }) => uuid === device.uuid)) return;

@@ -177,6 +177,14 @@ describe("registering a device", () => {
     expect((await auditStory(world.ctx)).slice(-2)).toEqual(["certificate.issue requested", "certificate.issue done"]);
   });
 
+  it("has it join the credential's group, which must be one that takes members", async () => {
+    const { group } = world.registry;
+    await expectRefusal(make({ groupId: crypto.randomUUID() }), "request.invalid");
+    const { leaf } = await make({ groupId: group.id });
+    const device = await provisioned(leaf, "member");
+    expect(group.members).toEqual([device.deviceUuid]);
+  });
+
   it("bounds a life of 36000 days by what the credential allows", async () => {
     const { leaf } = await make({ certificateDays: 90 });
     const device = await provisioned(leaf, "d", 36_000);
