@@ -6,6 +6,7 @@ import type { Tx } from "#lib/db/client.ts";
 import { createOtaServer } from "#lib/http/server.ts";
 import { registerDeviceRegistryRoutes } from "#services/device-registry/routes.ts";
 import { recordDeviceSeen } from "#services/device-registry/service.ts";
+import { createCountingDb } from "#services/director/tests/counting.ts";
 import { createTestClock, createTestCtx, type TestClock } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 
@@ -25,6 +26,8 @@ export type Registry = {
   call: (method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE", url: string, options?: CallOptions) => Promise<Answer>;
   /** Whose calls these are, unless they say otherwise. */
   namespace: string;
+  /** The statements that a call sends to the database, BEGIN and COMMIT included. */
+  count: (run: () => Promise<unknown>) => Promise<string[]>;
   /** The device fetched its root at that time. */
   seen: (uuid: string, at: Date) => Promise<void>;
   /** What a caller of the real socket sends along. */
@@ -44,7 +47,9 @@ export function openRegistry(): Registry {
   let app: FastifyInstance;
   beforeAll(async () => {
     database = await createTestDatabase();
-    registry.ctx = createTestCtx(database.url, { clock });
+    const counting = createCountingDb(database.url);
+    registry.count = counting.count;
+    registry.ctx = { ...createTestCtx(database.url, { clock }), db: counting.db };
     app = createOtaServer({ ctx: registry.ctx, servicesToken: TOKEN });
     registerDeviceRegistryRoutes(app, {
       onDelete: async (_tx, _ctx, uuid) => {
