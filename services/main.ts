@@ -12,6 +12,7 @@ import { deleteDevice } from "#services/director/service.ts";
 import { registerImageRepoRoutes } from "#services/image-repo/routes.ts";
 import { ensureRepo } from "#services/keyserver/service.ts";
 import { registerMaintenance } from "#services/maintenance.ts";
+import { registerTreehubRoutes } from "#services/treehub/routes.ts";
 
 /** Longer than a connection may be idle: an upload that has not grown for so long is dead. */
 const DEAD_UPLOAD_MS = 600_000;
@@ -34,6 +35,7 @@ export function createServices(ctx: Ctx, servicesToken: string): FastifyInstance
   app.register(registerDirectorRoutes);
   const blobs = openBlobs(ctx.config);
   registerImageRepoRoutes(app, { blobs });
+  registerTreehubRoutes(app, { blobs });
   registerMaintenance(app, { blobs });
   return app;
 }

@@ -23,6 +23,7 @@ export function createTestRepository(): TestRepository {
   const path = join(folder, "repo");
   const tree = join(folder, "tree");
   ostree(`--repo=${path}`, "init", "--mode=archive");
+  ostree(`--repo=${path}`, "config", "set", "core.fsync", "false");
   for (const below of ["usr/bin", "usr/lib/empty", "etc"]) mkdirSync(join(tree, below), { recursive: true });
   writeFileSync(join(tree, "usr/bin/program"), "#!/bin/sh\nexit 0\n");
   chmodSync(join(tree, "usr/bin/program"), 0o755);

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { deflateRawSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { isAppError } from "#lib/errors/app-error.ts";
+import { findObjectName, METADATA_MAX_BYTES, type ObjectName } from "#lib/ostree/names.ts";
+import { parseCommit, parseDirTree } from "#lib/ostree/objects.ts";
+import { verifiedObject } from "#lib/ostree/verify.ts";
 import { createTestRepository, type TestRepository } from "#tests/harness/ostree.ts";
-import { findObjectName, METADATA_MAX_BYTES, type ObjectName } from "../names.ts";
-import { parseCommit, parseDirTree } from "../objects.ts";
-import { verifiedObject } from "../verify.ts";
 
 let repository: TestRepository;
 let first: string;
