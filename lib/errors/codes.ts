@@ -73,6 +73,8 @@ export const ERROR_CODES = [
   "image.in_use",
   "image.invalid",
   "image.storage_mismatch",
+  "upload.not_found",
+  "upload.unsupported",
   "update.not_found",
   "update.invalid",
   "update.nothing_to_do",

@@ -73,6 +73,8 @@ export const PROBLEMS = {
   "update.nothing_to_do": { status: 409, title: "No device would be updated" },
   "update.wrong_state": { status: 409, title: "The update is in another state" },
   "simulation.disabled": { status: 403, title: "Simulated devices are switched off" },
+  "upload.not_found": { status: 404, title: "Upload not found" },
+  "upload.unsupported": { status: 501, title: "The image repository takes no uploads in parts" },
   "openpgp.malformed": { status: 400, title: "Not a usable OpenPGP file" },
   "openpgp.signature_invalid": { status: 400, title: "The OpenPGP signature does not hold" },
   "openpgp.digest_mismatch": { status: 400, title: "The OpenPGP signature is about other bytes" },
