@@ -1,4 +1,5 @@
 import { createBackends } from "#lib/backends/backends.ts";
+import { requireSecret } from "#lib/config/load.ts";
 import { runProcess } from "#lib/process.ts";
 import { ensureAuthorities } from "#services/identity/service.ts";
 import { openDecisionPort } from "./decision-port.ts";
@@ -28,6 +29,9 @@ await runProcess("gateway", async ({ config, secrets, databaseUrl, ctx: base, on
     host: config.DECISION_HOST,
     port: config.DECISION_PORT,
     metrics,
+    access: toolsAccess,
+    decisionSecret: requireSecret(secrets, "DECISION_SECRET"),
+    log: ctx.log,
     isHealthy: () => door.isHealthy() && toolsDoor.isHealthy(),
   });
   onStop("decision port", decisionPort.close);
