@@ -1,13 +1,21 @@
 "use client";
 
+import { PackageOpen } from "lucide-react";
+import dynamic from "next/dynamic";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
+import { GuardedButton } from "#components/shell/me.tsx";
 import { PageHead } from "#components/ui/page.tsx";
 import { Tabs } from "#components/ui/tabs.tsx";
 
+const BuildDialog = dynamic(() =>
+  import("#components/credentials/build-dialog.tsx").then((module) => module.BuildDialog),
+);
+
 export function AccessHead({ actions }: { actions: ReactNode }) {
   const pathname = usePathname();
+  const [building, setBuilding] = useState(false);
   return (
     <>
       <PageHead
@@ -20,7 +28,15 @@ export function AccessHead({ actions }: { actions: ReactNode }) {
             </Link>
           </>
         }
-        actions={actions}
+        actions={
+          <>
+            <GuardedButton permission="credential.manage" onClick={() => setBuilding(true)}>
+              <PackageOpen aria-hidden />
+              Build tools…
+            </GuardedButton>
+            {actions}
+          </>
+        }
       />
       <Tabs
         label="Access"
@@ -29,6 +45,7 @@ export function AccessHead({ actions }: { actions: ReactNode }) {
           { href: "/access/tokens", label: "Tokens", current: pathname === "/access/tokens" },
         ]}
       />
+      {building ? <BuildDialog onClose={() => setBuilding(false)} /> : null}
     </>
   );
 }

@@ -54,6 +54,7 @@ export function TrustHead() {
           tab("/trust", "Waiting", pending.data?.total),
           tab("/trust/certificates", "Certificates", certificates.data?.total),
           tab("/trust/refused", "Refused", refusals.data?.total),
+          tab("/trust/provisioning", "Provisioning", undefined),
         ]}
       />
       {allowing ? <AllowDialog onClose={() => setAllowing(false)} /> : null}

@@ -3,6 +3,12 @@ import type { AuditEntry } from "#lib/contracts/console/audit.ts";
 import type { Certificate, Refusal, RevocationReason } from "#lib/contracts/console/certificates.ts";
 import type { Page } from "#lib/contracts/console/common.ts";
 import type {
+  BuildCredentials,
+  CreateProvisioningCredential,
+  CredentialArchive,
+  ProvisioningCredential,
+} from "#lib/contracts/console/credentials.ts";
+import type {
   Activity,
   CredentialBundle,
   Device,
@@ -58,6 +64,15 @@ export const api = {
   allowCertificate: (body: { fingerprint: string; name?: string; note?: string }) =>
     post<Certificate>("/api/v1/certificates/allow", body),
   listRefusals: (params: ListParams, signal?: Signal) => get<Page<Refusal>>("/api/v1/refusals", params, signal),
+
+  listProvisioningCredentials: (params: ListParams, signal?: Signal) =>
+    get<Page<ProvisioningCredential>>("/api/v1/provisioning-credentials", params, signal),
+  createProvisioningCredential: (body: CreateProvisioningCredential) =>
+    post<{ credential: ProvisioningCredential; archive: CredentialArchive }>("/api/v1/provisioning-credentials", body),
+  revokeProvisioningCredential: (id: string) =>
+    post<ProvisioningCredential>(`/api/v1/provisioning-credentials/${at(id)}/revoke`),
+  buildCredentials: (body: BuildCredentials) =>
+    post<{ clientId: string; archive: CredentialArchive }>("/api/v1/credentials/build", body),
 
   listImages: (params: ListParams, signal?: Signal) => get<Page<Image>>("/api/v1/images", params, signal),
   getImage: (filename: string, signal?: Signal) => get<Image>(`/api/v1/images/${at(filename)}`, {}, signal),

@@ -21,6 +21,7 @@ export const keys = {
     all: ["certificates"] as const,
     list: (params: ListParams) => ["certificates", "list", tidy(params)] as const,
     one: (fingerprint: string) => ["certificates", "one", fingerprint] as const,
+    provisioning: (params: ListParams) => ["certificates", "provisioning", tidy(params)] as const,
   },
   refusals: { all: ["refusals"] as const, list: (params: ListParams) => ["refusals", "list", tidy(params)] as const },
   images: {

@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ChangeUser, CreateToken, CreateUser } from "#lib/contracts/console/accounts.ts";
 import type { RevocationReason } from "#lib/contracts/console/certificates.ts";
+import type { BuildCredentials, CreateProvisioningCredential } from "#lib/contracts/console/credentials.ts";
 import type { Device, IssueDevice } from "#lib/contracts/console/devices.ts";
 import type { CreateUpdate, Update } from "#lib/contracts/console/updates.ts";
 import { api } from "./api.ts";
@@ -112,6 +113,26 @@ export function useAllowCertificate() {
     mutationFn: (body: { fingerprint: string; name?: string; note?: string }) => api.allowCertificate(body),
     onSuccess: refresh,
   });
+}
+
+export function useCreateProvisioningCredential() {
+  const refresh = useRefresh(keys.certificates.all);
+  // Holds a private key: gone from memory as soon as the dialog is.
+  return useMutation({
+    mutationFn: (body: CreateProvisioningCredential) => api.createProvisioningCredential(body),
+    onSuccess: refresh,
+    gcTime: 0,
+  });
+}
+
+export function useRevokeProvisioningCredential() {
+  const refresh = useRefresh(keys.certificates.all);
+  return useMutation({ mutationFn: (id: string) => api.revokeProvisioningCredential(id), onSuccess: refresh });
+}
+
+export function useBuildCredentials() {
+  // Holds a client's secret: gone from memory as soon as the dialog is.
+  return useMutation({ mutationFn: (body: BuildCredentials) => api.buildCredentials(body), gcTime: 0 });
 }
 
 export function useLaunchUpdate() {

@@ -2,9 +2,14 @@ import type { DehydratedState } from "@tanstack/react-query";
 import { cache } from "react";
 import { keys } from "#lib/client/keys.ts";
 import { type Certificate, ListCertificates, ListRefusals } from "#lib/contracts/console/certificates.ts";
-import { Fingerprint } from "#lib/contracts/console/common.ts";
+import { Fingerprint, ListQuery } from "#lib/contracts/console/common.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
-import { getCertificate, listCertificates, listRefusals } from "#services/identity/service.ts";
+import {
+  getCertificate,
+  listCertificates,
+  listProvisioningCredentials,
+  listRefusals,
+} from "#services/identity/service.ts";
 import { present } from "./params.ts";
 import { prefetch } from "./prefetch.ts";
 import { requirePageSession } from "./session.ts";
@@ -22,6 +27,13 @@ export function prefetchRefusals(query: Query): Promise<DehydratedState> {
   return prefetch({
     key: keys.refusals.list(query),
     read: ({ ctx, actor }) => listRefusals(ctx, actor, ListRefusals.parse(present(query))),
+  });
+}
+
+export function prefetchProvisioningCredentials(query: Query): Promise<DehydratedState> {
+  return prefetch({
+    key: keys.certificates.provisioning(query),
+    read: ({ ctx, actor }) => listProvisioningCredentials(ctx, actor, ListQuery.parse(present(query))),
   });
 }
 

@@ -1,0 +1,166 @@
+"use client";
+
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { PackageOpen, Plus, SearchX } from "lucide-react";
+import dynamic from "next/dynamic";
+import { useQueryStates } from "nuqs";
+import { useState } from "react";
+import { GuardedButton, useCan } from "#components/shell/me.tsx";
+import { Button } from "#components/ui/button.tsx";
+import { type Column, DataTable } from "#components/ui/data-table.tsx";
+import { Fingerprint } from "#components/ui/digest.tsx";
+import { EmptyState } from "#components/ui/empty-state.tsx";
+import { ErrorPanel } from "#components/ui/error-panel.tsx";
+import { Pager, usePaging } from "#components/ui/pager.tsx";
+import { SearchField } from "#components/ui/search-field.tsx";
+import { Pill, type Tone } from "#components/ui/status.tsx";
+import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
+import { api } from "#lib/client/api.ts";
+import { count } from "#lib/client/format.ts";
+import { keys } from "#lib/client/keys.ts";
+import { queueParams, TRUST_PAGE_SIZE, toListQuery } from "#lib/client/trust-params.ts";
+import type { ProvisioningCredential } from "#lib/contracts/console/credentials.ts";
+
+const CreateProvisioningDialog = dynamic(() =>
+  import("./create-provisioning-dialog.tsx").then((module) => module.CreateProvisioningDialog),
+);
+const RevokeProvisioningDialog = dynamic(() =>
+  import("./revoke-provisioning-dialog.tsx").then((module) => module.RevokeProvisioningDialog),
+);
+
+const TONES: Readonly<Record<ProvisioningCredential["state"], Tone>> = {
+  active: "ok",
+  exhausted: "idle",
+  expired: "idle",
+  revoked: "bad",
+};
+
+/** Shared certificates with which devices register themselves. */
+export function ProvisioningPage() {
+  const mayManage = useCan("credential.manage");
+  const [params, setParams] = useQueryStates(queueParams, { history: "push", scroll: false });
+  const [creating, setCreating] = useState(false);
+  const [revoking, setRevoking] = useState<ProvisioningCredential | null>(null);
+  const query = toListQuery(params);
+  const { data, error, isPlaceholderData, refetch } = useQuery({
+    queryKey: keys.certificates.provisioning(query),
+    queryFn: ({ signal }) => api.listProvisioningCredentials(query, signal),
+    placeholderData: keepPreviousData,
+  });
+  const paging = usePaging(params.cursor, (cursor) => void setParams({ cursor }));
+  const empty = data !== undefined && data.total === 0 && !isPlaceholderData;
+  const create = (
+    <GuardedButton permission="credential.manage" look="primary" onClick={() => setCreating(true)}>
+      <Plus aria-hidden />
+      New credential…
+    </GuardedButton>
+  );
+  return (
+    <>
+      {empty && params.q === "" ? (
+        <EmptyState icon={PackageOpen} title="No provisioning credential yet" actions={create}>
+          Put one into an image, and each device that starts from it registers itself: as many as you say, for as long
+          as you say.
+        </EmptyState>
+      ) : (
+        <>
+          <div className="mb-3.5 flex flex-wrap gap-2">
+            <SearchField
+              label="Search credentials"
+              placeholder="Description"
+              value={params.q}
+              onSearch={(q) => void setParams({ q, cursor: null }, { history: "replace" })}
+            />
+            <div className="flex-1" />
+            {create}
+          </div>
+          {error === null ? null : <ErrorPanel what="The credentials" error={error} retry={() => void refetch()} />}
+          {data === undefined && error !== null ? null : empty ? (
+            <EmptyState
+              icon={SearchX}
+              title="No credential matches"
+              actions={<Button onClick={() => void setParams({ q: null, cursor: null })}>Clear the search</Button>}
+            />
+          ) : (
+            <>
+              <DataTable
+                caption="Provisioning credentials"
+                columns={mayManage ? [...COLUMNS, revokeColumn(setRevoking)] : COLUMNS}
+                rows={data?.data}
+                keyOf={({ id }) => id}
+                refreshing={isPlaceholderData}
+                skeletonRows={4}
+              />
+              <Pager paging={paging} page={data} limit={TRUST_PAGE_SIZE} />
+            </>
+          )}
+        </>
+      )}
+      {creating ? <CreateProvisioningDialog onClose={() => setCreating(false)} /> : null}
+      {revoking === null ? null : <RevokeProvisioningDialog credential={revoking} onClose={() => setRevoking(null)} />}
+    </>
+  );
+}
+
+const COLUMNS: readonly Column<ProvisioningCredential>[] = [
+  {
+    id: "description",
+    head: "Description",
+    rowHeader: true,
+    grow: true,
+    wrap: true,
+    cell: ({ description, fingerprint, createdBy }) => (
+      <>
+        {description}
+        <div className="text-sm font-normal text-ink-3">
+          <Fingerprint value={fingerprint} /> by {createdBy}
+        </div>
+      </>
+    ),
+  },
+  { id: "state", head: "State", cell: ({ state }) => <Pill tone={TONES[state]}>{state}</Pill> },
+  {
+    id: "devices",
+    head: "Registered",
+    align: "right",
+    cell: ({ usesAllowed, usesLeft }) => `${count(usesAllowed - usesLeft)} of ${count(usesAllowed)}`,
+  },
+  {
+    id: "policy",
+    head: "Its devices",
+    from: "md",
+    cell: ({ policy }) => (policy === "allowed" ? "let in at once" : "wait for approval"),
+  },
+  { id: "until", head: "Until", from: "md", cell: ({ validUntil }) => <AbsoluteTime at={validUntil} dateOnly /> },
+  {
+    id: "used",
+    head: "Last used",
+    align: "right",
+    from: "sm",
+    cell: ({ lastUsedAt }) =>
+      lastUsedAt === null ? (
+        <span className="text-ink-3">never</span>
+      ) : (
+        <RelativeTime at={lastUsedAt} bare className="text-ink-2" />
+      ),
+  },
+];
+
+function revokeColumn(revoke: (credential: ProvisioningCredential) => void): Column<ProvisioningCredential> {
+  return {
+    id: "revoke",
+    head: <span className="sr-only">Revoke</span>,
+    align: "right",
+    cell: (credential) =>
+      credential.revokedAt === null ? (
+        <Button
+          size="sm"
+          look="danger"
+          aria-label={`Revoke ${credential.description}`}
+          onClick={() => revoke(credential)}
+        >
+          Revoke…
+        </Button>
+      ) : null,
+  };
+}
