@@ -27,7 +27,7 @@ const CHECKS: Record<Image["verification"]["checks"][number]["check"], string> =
   root: "Root of trust",
   timestamp: "Timestamp",
   snapshot: "Snapshot",
-  targets: "List of images",
+  targets: "Signature",
   length: "Length",
   digest: "Digest",
   commit: "OSTree commit",

@@ -5,8 +5,10 @@ import type { z } from "zod";
 import type { Page } from "#lib/contracts/console/common.ts";
 import type { ListImages } from "#lib/contracts/console/images.ts";
 import { RepoImage, RepoImagePage } from "#lib/contracts/ota/reposerver.ts";
-import { AppError, isAppError } from "#lib/errors/app-error.ts";
+import { AppError } from "#lib/errors/app-error.ts";
 import { type BackendCall, type BackendClient, parseReply } from "./http.ts";
+import { asImageError, isRefused } from "./image-errors.ts";
+import { createImageUploads, type ImageUploads } from "./image-uploads.ts";
 import type { Relay } from "./relay.ts";
 import { listSignedTargets } from "./signed-targets.ts";
 
@@ -33,6 +35,8 @@ export type ReposerverBackend = {
   uploadImage(call: BackendCall, image: NewImage): Promise<void>;
   /** @throws AppError `image.not_found` | `image.in_use` */
   deleteImage(call: BackendCall, filename: string): Promise<void>;
+  /** Uploads in parts. @throws AppError `backend.refused` by an external repository, which has no such thing */
+  readonly uploads: ImageUploads;
   /** Signed metadata as it is served, byte for byte: `root.json`, `3.root.json`, `targets.json`. @returns null when there is none */
   readMetadata(call: BackendCall, name: string): Promise<Buffer | null>;
   /** An image as a device gets it; the status is the caller's to read, the body must be read or resumed. */
@@ -83,6 +87,7 @@ export function createReposerverBackend(
         return asImageError(error);
       });
     },
+    uploads: createImageUploads(client, embedded),
     async readMetadata(call, name) {
       const { status, body } = await client.send(call, { method: "GET", path: `${REPO}/${name}`, accept: [404] });
       return status === 404 ? null : body;
@@ -123,18 +128,4 @@ function toMultipart(image: NewImage): { body: Readable; contentType: string } {
   // A failure of either side destroys the other; the caller hears of it through the request.
   pipeline(framed, body).catch(() => undefined);
   return { body, contentType: `multipart/form-data; boundary=${boundary}` };
-}
-
-function asImageError(error: unknown): never {
-  if (isRefused(error, 404)) throw new AppError("image.not_found", "There is no such image.", { cause: error });
-  if (isRefused(error, 409))
-    throw new AppError("image.exists", "An image of this name exists with other content.", { cause: error });
-  if (isRefused(error, 400)) throw new AppError("image.invalid", error.message, { cause: error });
-  if (isRefused(error, 413))
-    throw new AppError("request.too_large", "The image is larger than the repository takes.", { cause: error });
-  throw error;
-}
-
-function isRefused(error: unknown, status: number): error is AppError {
-  return isAppError(error, "backend.refused") && error.context.status === status;
 }

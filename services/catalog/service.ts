@@ -1,39 +1,16 @@
 import type { Readable } from "node:stream";
 import { type Actor, requirePermission } from "#lib/authz/actor.ts";
 import type { BackendCtx } from "#lib/backends/backends.ts";
-import type { Page } from "#lib/contracts/console/common.ts";
-import type { Image, ListImages } from "#lib/contracts/console/images.ts";
+import type { Image } from "#lib/contracts/console/images.ts";
 import { publishEvent } from "#lib/db/events.ts";
-import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
-import { countImageUses } from "#services/fleet/service.ts";
-import { getVerified, verifyUploadedImage, withVerification } from "#services/verification/service.ts";
+import { verifyUploadedImage } from "#services/verification/service.ts";
+import { getImage } from "./images.ts";
+import { assertNew } from "./names.ts";
 import { openUploadForm, type UploadForm } from "./upload-form.ts";
 
-const UNUSED = { installedOn: 0, assignedTo: 0 };
-
-/** @throws AppError `auth.forbidden` | `request.invalid` (cursor) | `backend.*` */
-export async function listImages(ctx: BackendCtx, actor: Actor, query: ListImages): Promise<Page<Image>> {
-  requirePermission(actor, "image.read");
-  const page = await ctx.backends.reposerver.listImages(ctx, query);
-  const filenames = page.data.map(({ filename }) => filename);
-  const [images, uses] = await Promise.all([
-    withVerification(ctx, page.data),
-    countImageUses(ctx.db, ctx.namespaceId, filenames),
-  ]);
-  return { ...page, data: images.map((image) => ({ ...image, ...(uses.get(image.filename) ?? UNUSED) })) };
-}
-
-/** @throws AppError `auth.forbidden` | `image.not_found` | `backend.*` */
-export async function getImage(ctx: BackendCtx, actor: Actor, filename: string): Promise<Image> {
-  requirePermission(actor, "image.read");
-  const listed = await ctx.backends.reposerver.getImage(ctx, filename);
-  const [image, uses] = await Promise.all([
-    getVerified(ctx, listed),
-    countImageUses(ctx.db, ctx.namespaceId, [filename]),
-  ]);
-  return { ...image, ...(uses.get(filename) ?? UNUSED) };
-}
+export { getImage, listImages } from "./images.ts";
+export { completeUpload, deleteUpload, getUpload, openUpload, putUploadPart } from "./uploads.ts";
 
 /**
  * Takes an image from a multipart form into the repository.
@@ -95,15 +72,4 @@ async function send(ctx: BackendCtx, actor: Actor, { fields, file, measured }: U
       await finish(tx, measured());
     });
   });
-}
-
-/** The repository takes the same bytes again without a word; here a name is given once. */
-async function assertNew(ctx: BackendCtx, filename: string): Promise<void> {
-  try {
-    await ctx.backends.reposerver.getImage(ctx, filename);
-  } catch (error) {
-    if (isAppError(error, "image.not_found")) return;
-    throw error;
-  }
-  throw new AppError("image.exists", `There is an image ${filename} already. Give the new one another version.`);
 }

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Permission } from "#lib/authz/permissions.ts";
 
-export type Method = "GET" | "POST" | "PATCH" | "DELETE";
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /**
  * One row of the console API. The route handler, the OpenAPI document, the browser's typed fetcher and the generated

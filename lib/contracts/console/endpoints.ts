@@ -9,6 +9,7 @@ import * as machineClients from "./machine-clients.ts";
 import * as openpgp from "./openpgp.ts";
 import * as overview from "./overview.ts";
 import * as updates from "./updates.ts";
+import * as uploads from "./uploads.ts";
 
 /** Every endpoint of the console API: found in the contract files, so that none can be forgotten here. */
 export const ENDPOINTS: readonly Endpoint[] = [
@@ -22,6 +23,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   openpgp,
   overview,
   updates,
+  uploads,
 ]
   .flatMap((area) => Object.values(area))
   .filter(isEndpoint);
