@@ -18,6 +18,7 @@ const SUPPORT = [
 
 const OPERATOR = [
   "device.rename",
+  "group.manage",
   "image.upload",
   "image.delete",
   "update.preview",

@@ -39,6 +39,7 @@ export const PROXY_TABLE: readonly ProxyRow[] = [
     "/api/v1/devices/{}/system_info",
     "/api/v1/devices/{}/system_info/network",
     "/api/v1/devices/{}/device_count/{}/{}",
+    "/api/v1/devices/{}/active_device_count",
     "/api/v1/device_groups",
     "/api/v1/device_groups/{}",
     "/api/v1/device_groups/{}/count",
@@ -56,7 +57,7 @@ export const PROXY_TABLE: readonly ProxyRow[] = [
   ...rows("device-registry", "POST", "device.issue", ["/api/v1/devices"]),
   ...rows("device-registry", "PUT", "device.issue", ["/api/v1/devices"]),
   ...rows("device-registry", "PUT", "device.rename", ["/api/v1/devices/{}"]),
-  ...rows("device-registry", "PATCH", "device.rename", ["/api/v1/devices/{}", "/api/v1/devices/{}/device_tags"]),
+  ...rows("device-registry", "PATCH", "device.rename", ["/api/v1/devices/{}"]),
   {
     service: "device-registry",
     method: "DELETE",
@@ -64,21 +65,26 @@ export const PROXY_TABLE: readonly ProxyRow[] = [
     permission: "device.delete",
     also: "revoke-certificates",
   },
-  // Grouping is what operators do with devices besides naming them.
-  ...rows("device-registry", "POST", "device.rename", [
+  ...rows("device-registry", "POST", "device.rename", ["/api/v1/devices/{}/hibernation"]),
+  ...rows("device-registry", "PATCH", "group.manage", ["/api/v1/devices/{}/device_tags"]),
+  ...rows("device-registry", "POST", "group.manage", [
     "/api/v1/device_groups",
     "/api/v1/device_groups/{}/devices/{}",
+    "/api/v1/device_groups/{}/hibernation",
     "/api/v1/device_tags",
+    "/api/v1/package_lists",
   ]),
-  ...rows("device-registry", "PUT", "device.rename", ["/api/v1/device_groups/{}/rename", "/api/v1/device_tags/{}"]),
-  ...rows("device-registry", "DELETE", "device.rename", [
+  ...rows("device-registry", "PUT", "group.manage", [
+    "/api/v1/device_groups/{}/rename",
+    "/api/v1/device_tags/{}",
+    "/api/v1/package_lists",
+  ]),
+  ...rows("device-registry", "DELETE", "group.manage", [
     "/api/v1/device_groups/{}",
     "/api/v1/device_groups/{}/devices/{}",
     "/api/v1/device_tags/{}",
+    "/api/v1/package_lists/{}/{}",
   ]),
-  ...rows("device-registry", "POST", "backend.administer", ["/api/v1/package_lists"]),
-  ...rows("device-registry", "PUT", "backend.administer", ["/api/v1/package_lists"]),
-  ...rows("device-registry", "DELETE", "backend.administer", ["/api/v1/package_lists/{}/{}"]),
 
   ...rows("director", "GET", "device.read", [
     "/api/v1/admin/repo/root.json",
