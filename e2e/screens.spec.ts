@@ -25,6 +25,7 @@ const SCREENS: readonly Screen[] = [
   { name: "trust-certificates", path: () => "/trust/certificates" },
   { name: "trust-certificate", path: ({ revoked }) => `/trust/certificates/${revoked}` },
   { name: "trust-refused", path: () => "/trust/refused" },
+  { name: "trust-provisioning", path: () => "/trust/provisioning" },
   { name: "images", path: () => "/images" },
   { name: "image", path: ({ image }) => `/images/${image}` },
   { name: "updates", path: () => "/updates" },
@@ -54,6 +55,22 @@ const DIALOGS: readonly Screen[] = [
     path: ({ device }) => `/devices/${device}?tab=certificate`,
     open: async (page) => {
       await page.getByRole("button", { name: "Revoke…" }).first().click();
+      await dialog(page);
+    },
+  },
+  {
+    name: "dialog-provisioning",
+    path: () => "/trust/provisioning",
+    open: async (page) => {
+      await page.getByRole("button", { name: "New credential…" }).first().click();
+      await dialog(page);
+    },
+  },
+  {
+    name: "dialog-build-credentials",
+    path: () => "/access",
+    open: async (page) => {
+      await page.getByRole("button", { name: "Build tools…" }).click();
       await dialog(page);
     },
   },
