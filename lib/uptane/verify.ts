@@ -1,4 +1,5 @@
 import { AppError } from "#lib/errors/app-error.ts";
+import { type DelegatedRole, type Delegations, isDelegatedPath } from "#lib/uptane/delegations.ts";
 import { assertThreshold, type Envelope, parseEnvelope } from "#lib/uptane/envelope.ts";
 import { METADATA_LIMITS } from "#lib/uptane/limits.ts";
 import {
@@ -31,6 +32,7 @@ export type VerifiedRoot = Verified<Root, "root">;
 export type VerifiedTimestamp = Verified<Timestamp, "timestamp">;
 export type VerifiedSnapshot = Verified<Snapshot, "snapshot">;
 export type VerifiedImageTargets = Verified<Targets, "image-targets">;
+export type VerifiedDelegatedTargets = Verified<Targets, "delegated-targets">;
 export type VerifiedDirectorTargets = Verified<Targets, "director-targets">;
 
 /**
@@ -133,6 +135,38 @@ export function verifyImageTargets(
 }
 
 /**
+ * A delegated role's targets, as whoever delegates to it sees them. They may list only what is delegated, and delegate
+ * nothing further.
+ *
+ * @param input.storedVersion of the document accepted last for this role
+ * @throws AppError `uptane.malformed` | `uptane.too_large` | `uptane.not_canonical` | `uptane.signature_invalid` |
+ *   `uptane.threshold_unmet` | `uptane.rollback` | `uptane.expired` | `uptane.target_mismatch` (outside of the paths)
+ * @see TUF 1.0.31 section 5.6.7; contracts/aktualizr-client.md section 5, "Image repo"
+ */
+export function verifyDelegatedTargets(input: {
+  readonly bytes: Uint8Array;
+  readonly keys: Delegations["keys"];
+  readonly role: DelegatedRole;
+  readonly now: Date;
+  readonly storedVersion?: number | undefined;
+}): VerifiedDelegatedTargets {
+  const { bytes, keys, role, now, storedVersion } = input;
+  const envelope = parseEnvelope(bytes, METADATA_LIMITS.imageTargets);
+  assertThreshold(envelope, keys, role);
+  const targets = parseTargets(envelope.signed);
+  if (targets.delegatedRoles > 0) throw new AppError("uptane.malformed", "A delegated role must not delegate further.");
+  for (const filename of targets.targets.keys()) {
+    if (isDelegatedPath(role, filename)) continue;
+    throw new AppError("uptane.target_mismatch", "A target lies outside of what is delegated.", {
+      context: { filename },
+    });
+  }
+  assertNoRollback(role.name, targets.version, storedVersion);
+  assertUnexpired(role.name, targets.expires, now);
+  return brand(targets, bytes, envelope);
+}
+
+/**
  * One device's targets. An equal version passes, as on a device, but must not replace what is stored; nor must an empty
  * list replace a stored one that was not (`mayReplaceDirectorTargets`).
  *
@@ -198,7 +232,7 @@ function assertVersion(version: number, expected: number): void {
   });
 }
 
-function assertNoRollback(role: RoleName, version: number, storedVersion: number | undefined): void {
+function assertNoRollback(role: string, version: number, storedVersion: number | undefined): void {
   if (storedVersion !== undefined && version < storedVersion) throw rollback(role, version, storedVersion);
 }
 

@@ -1,9 +1,11 @@
 import type { Ctx } from "#lib/ctx.ts";
 import { lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import { buildDelegations } from "#lib/uptane/delegations.ts";
 import { buildImageTargets, buildSnapshot, buildTimestamp } from "#lib/uptane/metadata.ts";
 import { currentRoot, type StoredRoot, signRole } from "#services/keyserver/service.ts";
 import * as store from "./store.ts";
+import { delegatedMeta, findDelegations } from "./store-delegations.ts";
 import { toTargetInput } from "./target-item.ts";
 
 export type RoleName = "targets" | "snapshot" | "timestamp";
@@ -101,6 +103,20 @@ export async function publishImages(
   return signFrom(tx, { ctx, repoId, root, facts, first: "targets", validMs: VALID_ON_CHANGE_MS });
 }
 
+/**
+ * Signs snapshot and timestamp for the delegated documents as they are now, under the same rules as {@link publishImages}.
+ *
+ * @throws AppError `uptane.too_large`
+ */
+export async function publishDelegations(
+  tx: Tx,
+  { ctx, repoId, root }: { ctx: Ctx; repoId: string; root: StoredRoot },
+): Promise<void> {
+  const facts = await store.roleFacts(tx, repoId);
+  const first = facts.some(({ role }) => role === "targets") ? "snapshot" : "targets";
+  await signFrom(tx, { ctx, repoId, root, facts, first, validMs: VALID_ON_CHANGE_MS });
+}
+
 /** One change of a repository at a time, in whatever process: versions rise by one and the three roles fit together. */
 export async function lockRepo(tx: Tx, repoId: string): Promise<void> {
   await lockInTransaction(tx, `image-repo:${repoId}`);
@@ -134,11 +150,14 @@ async function signFrom(tx: Tx, signing: Signing): Promise<RoleDocument> {
 async function signTargets(tx: Tx, signing: Signing): Promise<RoleDocument> {
   const images = await store.allImages(tx, signing.ctx.namespaceId);
   const targets = images.map(toTargetInput);
-  return signAndStore(tx, signing, "targets", (dated) => buildImageTargets({ ...dated, targets }));
+  const block = await findDelegations(tx, signing.ctx.namespaceId);
+  const delegations = block === null ? null : buildDelegations(block);
+  return signAndStore(tx, signing, "targets", (dated) => buildImageTargets({ ...dated, targets, delegations }));
 }
 
 async function signSnapshot(tx: Tx, signing: Signing, targets: RoleDocument): Promise<RoleDocument> {
-  const meta = { "root.json": metaOf(signing.root), "targets.json": metaOf(targets) };
+  const delegated = await delegatedMeta(tx, signing.ctx.namespaceId);
+  const meta = { ...delegated, "root.json": metaOf(signing.root), "targets.json": metaOf(targets) };
   return signAndStore(tx, signing, "snapshot", (dated) => buildSnapshot({ ...dated, meta }));
 }
 

@@ -8,6 +8,7 @@ import { addRepo, currentRoot, ensureRepo, findRepo, findRoot } from "#services/
 import type { ImageRepoCtx } from "./images.ts";
 import { type RoleName, readRole } from "./roles.ts";
 import { registerCommentRoutes } from "./routes-comments.ts";
+import { registerDelegationRoutes } from "./routes-delegations.ts";
 import { registerExtensionRoutes } from "./routes-extension.ts";
 import { registerTargetRoutes } from "./routes-targets.ts";
 import { registerUploadRoutes } from "./routes-uploads.ts";
@@ -21,7 +22,7 @@ const ROLES: readonly RoleName[] = ["targets", "snapshot", "timestamp"];
  * The image repository's contract, under both its addresses: `user_repo` finds the repository by namespace, `repo/{id}`
  * names one, which must be the namespace's own.
  *
- * @see contracts/reposerver-keyserver.md sections 1 to 3
+ * @see contracts/reposerver-keyserver.md sections 1 to 4
  */
 export function registerImageRepoRoutes(app: FastifyInstance, { blobs }: { blobs: BlobStore }): void {
   const openRepo: OpenRepo = async (req, reply) => {
@@ -45,6 +46,7 @@ export function registerImageRepoRoutes(app: FastifyInstance, { blobs }: { blobs
         registerCommentRoutes(repo, openRepo);
         registerExtensionRoutes(repo, openRepo);
         registerUploadRoutes(repo, openRepo);
+        registerDelegationRoutes(repo, openRepo);
       },
       { prefix },
     );
