@@ -45,7 +45,7 @@ export async function buildCredentials(
       after: { clientId: client.clientId, scopes, withTargetsKey: input.withTargetsKey },
     }),
   );
-  const { toolsUrl } = ctx.config;
+  const toolsUrl = ctx.config.toolsUrl.replace(/\/+$/, "");
   const treehub = {
     no_auth: false,
     oauth2: {

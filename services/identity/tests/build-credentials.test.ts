@@ -21,7 +21,7 @@ let ctx: BuildCtx;
 let stopServices: () => Promise<void>;
 
 beforeAll(async () => {
-  test = await startTestConsole({ TOOLS_URL: "https://tools.example:30444" });
+  test = await startTestConsole({ TOOLS_URL: "https://tools.example:30444/" });
   stopServices = await startTestServices(test);
   ctx = requestCtx(test.console, randomUUID());
   await ensureAuthorities(ctx);
