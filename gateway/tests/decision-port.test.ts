@@ -3,12 +3,10 @@ import { openDecisionPort } from "#gateway/decision-port.ts";
 import { createDoorMetrics } from "#gateway/door-metrics.ts";
 import { openToolsAccess, type ToolsAccess } from "#gateway/tools-access.ts";
 import { SYSTEM } from "#lib/authz/actor.ts";
-import { certificatePem } from "#lib/pki/certificates.ts";
-import { createServerCa } from "#lib/pki/issue.ts";
 import { createMachineClient, type MachineClientMade } from "#services/accounts/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
-import { basicOf } from "#tests/harness/tools-door.ts";
+import { basicOf, selfMadeCertificate } from "#tests/harness/tools-door.ts";
 
 const SECRET = "decision-secret-0123456789abcdef0123";
 const metrics = createDoorMetrics();
@@ -91,17 +89,19 @@ describe("a proxy that asks about a build tool's request", () => {
   };
 
   it("hears who it is and where it goes, for Basic, a token and a certificate", async () => {
-    const ca = await createServerCa({ commonName: "build machine", now: world.ctx.clock() });
+    const { pem } = selfMadeCertificate();
+    // The clock of the tests stands still; the certificate is made by the real one.
+    world.clock.advance(60_000);
     const certified = await createMachineClient(world.ctx, SYSTEM, {
       name: "certified",
       scopes: ["treehub:push"],
-      certificatePem: certificatePem(ca.certificate),
+      certificatePem: pem,
     });
     const token = await access.tokens.issue(client.clientId, client.scopes);
     for (const [shown, { clientId }] of [
       [{ authorization: basicOf(client) }, client],
       [{ authorization: `Bearer ${token}` }, client],
-      [{ "x-original-certificate": encodeURIComponent(certificatePem(ca.certificate)) }, certified],
+      [{ "x-original-certificate": encodeURIComponent(pem) }, certified],
     ] as const) {
       expect(await ask({ ...original, ...shown })).toMatchObject({
         status: 204,

@@ -5,14 +5,12 @@ import { gzipSync } from "node:zlib";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { SYSTEM } from "#lib/authz/actor.ts";
-import { certificatePem } from "#lib/pki/certificates.ts";
-import { createServerCa } from "#lib/pki/issue.ts";
 import { type MachineClientMade, revokeMachineClient } from "#services/accounts/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { openRecordingUpstream, type RecordingUpstream, SERVICES_TOKEN } from "#tests/harness/door.ts";
 import { eventually } from "#tests/harness/eventually.ts";
 import { expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
-import { basicOf, openTestToolsDoor, type TestToolsDoor } from "#tests/harness/tools-door.ts";
+import { basicOf, openTestToolsDoor, selfMadeCertificate, type TestToolsDoor } from "#tests/harness/tools-door.ts";
 
 const OBJECT = `/treehub/api/v3/objects/ab/${"c".repeat(62)}.filez`;
 let database: TestDatabase;
@@ -111,10 +109,10 @@ describe("POST /token", () => {
 
 describe("who comes through", () => {
   it("shows a token, or Basic credentials, or a client certificate bound to it", async () => {
-    const ca = await createServerCa({ commonName: "build machine", now: world.ctx.clock() });
-    const pem = certificatePem(ca.certificate);
-    await tools.client(["treehub:read"], pem);
-    const credentials = { pem, privateKeyPem: ca.privateKeyPem };
+    const credentials = selfMadeCertificate();
+    // The clock of the tests stands still; the certificate is made by the real one.
+    world.clock.advance(60_000);
+    await tools.client(["treehub:read"], credentials.pem);
     expect(await tools.request({ path: OBJECT, headers: bearer(token) })).toMatchObject({ status: 204 });
     expect(await tools.request({ path: OBJECT, headers: { authorization: basicOf(pusher) } })).toMatchObject({
       status: 204,
@@ -135,8 +133,7 @@ describe("who comes through", () => {
     const foreign = await claims().setProtectedHeader({ alg: "HS256", typ: "at+jwt" }).sign(randomBytes(32));
     const [, payload] = foreign.split(".");
     const none = `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString("base64url")}.${payload}.`;
-    const stranger = await createServerCa({ commonName: "stranger", now: world.ctx.clock() });
-    const credentials = { pem: certificatePem(stranger.certificate), privateKeyPem: stranger.privateKeyPem };
+    const credentials = selfMadeCertificate();
     const old = await tools.token(pusher);
     world.clock.advance(3_601_000);
     for (const headers of [

@@ -1,5 +1,9 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type http from "node:http";
 import https from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type tls from "node:tls";
 import { createDoorMetrics } from "#gateway/door-metrics.ts";
 import { openToolsAccess, type ToolsAccess } from "#gateway/tools-access.ts";
@@ -108,4 +112,16 @@ export async function openTestToolsDoor(options: {
 
 export function basicOf({ clientId, clientSecret }: { clientId: string; clientSecret: string }): string {
   return `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString("base64")}`;
+}
+
+/** A certificate as docs/guides/build-tools.md has people make one: by itself, for client authentication. */
+export function selfMadeCertificate(): Credentials {
+  const folder = mkdtempSync(join(tmpdir(), "gatehouse-client-"));
+  const [key, certificate] = [join(folder, "key.pem"), join(folder, "client.pem")];
+  const words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=build -days 365";
+  const usage = ["-addext", "extendedKeyUsage=clientAuth", "-addext", "basicConstraints=critical,CA:FALSE"];
+  execFileSync("openssl", [...words.split(" "), ...usage, "-keyout", key, "-out", certificate], { stdio: "ignore" });
+  const made = { pem: readFileSync(certificate, "utf8"), privateKeyPem: readFileSync(key, "utf8") };
+  rmSync(folder, { recursive: true });
+  return made;
 }

@@ -1,0 +1,171 @@
+import { randomBytes } from "node:crypto";
+import https from "node:https";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { openDecisionPort } from "#gateway/decision-port.ts";
+import { createDoorMetrics } from "#gateway/door-metrics.ts";
+import { SYSTEM } from "#lib/authz/actor.ts";
+import { type MachineClientMade, revokeMachineClient } from "#services/accounts/service.ts";
+import { loadDoorCertificate } from "#services/identity/service.ts";
+import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import {
+  type Credentials,
+  openRecordingUpstream,
+  type RecordingUpstream,
+  SERVICES_TOKEN,
+} from "#tests/harness/door.ts";
+import { eventually } from "#tests/harness/eventually.ts";
+import { type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { startNginx, type TestNginx } from "#tests/harness/nginx.ts";
+import { basicOf, openTestToolsDoor, selfMadeCertificate, type TestToolsDoor } from "#tests/harness/tools-door.ts";
+
+const OBJECT = `objects/ab/${"c".repeat(62)}.filez`;
+const SECRET = "decision-secret-0123456789abcdef0123";
+let database: TestDatabase;
+let world: IdentityWorld;
+let upstream: RecordingUpstream;
+let tools: TestToolsDoor;
+let decisions: Awaited<ReturnType<typeof openDecisionPort>>;
+let nginx: TestNginx;
+let pusher: MachineClientMade;
+let token: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  world = identityWorld(database.url);
+  upstream = await openRecordingUpstream();
+  tools = await openTestToolsDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  const { access } = tools;
+  const { log } = world.ctx;
+  const metrics = createDoorMetrics();
+  const open = { host: "127.0.0.1", port: 0, metrics, access, decisionSecret: SECRET, log, isHealthy: () => true };
+  decisions = await openDecisionPort(open);
+  nginx = await startNginx({
+    ...(await loadDoorCertificate(world.ctx)),
+    decisionPort: decisions.port,
+    toolsPort: tools.door.port,
+    servicesPort: Number(new URL(upstream.url).port),
+    decisionSecret: SECRET,
+    servicesToken: SERVICES_TOKEN,
+  });
+  pusher = await tools.client(["treehub:push", "repo:write"]);
+  token = await tokenOf(pusher);
+});
+beforeEach(() => {
+  upstream.requests.length = 0;
+  upstream.answer = (_req, res) => res.writeHead(204).end();
+});
+afterAll(async () => {
+  await nginx.close();
+  await decisions.close();
+  await tools.close();
+  await upstream.close();
+  await world.ctx.db.$disconnect();
+  await database.drop();
+});
+
+type Asked = { method?: string; path: string; headers?: Record<string, string>; body?: Buffer | string };
+
+function through(asked: Asked, credentials?: Credentials): Promise<{ status: number | undefined; body: string }> {
+  const own = credentials === undefined ? {} : { cert: credentials.pem, key: credentials.privateKeyPem };
+  const options = { ...tools.tls, ...own, port: nginx.port, agent: false as const };
+  return new Promise((done, fail) => {
+    const req = https.request({ ...options, ...asked }, (res) => {
+      let body = "";
+      res.on("data", (chunk: Buffer) => (body += chunk));
+      res.on("end", () => done({ status: res.statusCode, body }));
+    });
+    req.on("error", fail);
+    req.end(asked.body);
+  });
+}
+
+async function tokenOf(client: MachineClientMade): Promise<string> {
+  const headers = { authorization: basicOf(client), "content-type": "application/x-www-form-urlencoded" };
+  const body = "grant_type=client_credentials";
+  const reply = await through({ method: "POST", path: "/token", headers, body });
+  expect(reply.status).toBe(200);
+  return (JSON.parse(reply.body) as { access_token: string }).access_token;
+}
+const bearer = (text: string) => ({ authorization: `Bearer ${text}` });
+
+it("lets a push with a token from /token through, byte for byte, to the path that was judged", async () => {
+  const body = randomBytes(3_000_000);
+  const headers = { ...bearer(token), "content-type": "application/octet-stream" };
+  const announced = { ...headers, "content-length": String(body.length), expect: "100-continue" };
+  const reply = await through({ method: "POST", path: `/treehub/api/v3/${OBJECT}?size=1`, headers: announced, body });
+  expect(reply.status).toBe(204);
+  const [seen] = upstream.requests;
+  expect(seen).toMatchObject({ method: "POST", url: `/api/v3/${OBJECT}?size=1` });
+  expect(seen?.headers).toMatchObject({
+    "content-length": String(body.length),
+    "x-ats-namespace": world.ctx.namespaceId,
+  });
+  expect(seen?.body.equals(body)).toBe(true);
+});
+
+it("takes Basic credentials and a client certificate as the tools door does", async () => {
+  const credentials = selfMadeCertificate();
+  // The clock of the tests stands still; the certificate is made by the real one.
+  world.clock.advance(60_000);
+  expect((await through({ path: `/treehub/${OBJECT}` }, credentials)).status).toBe(401);
+  await tools.client(["treehub:read"], credentials.pem);
+  await eventually(async () => expect((await through({ path: `/treehub/${OBJECT}` }, credentials)).status).toBe(204));
+  expect((await through({ path: `/treehub/${OBJECT}`, headers: { authorization: basicOf(pusher) } })).status).toBe(204);
+});
+
+it("refuses nobody with 401, another scope and unknown addresses with 403, and asks no back end", async () => {
+  for (const [path, headers, status] of [
+    [`/treehub/${OBJECT}`, {}, 401],
+    [`/treehub/${OBJECT}`, bearer("x"), 401],
+    [`/repo/api/v1/user_repo/root/private_keys/${"d".repeat(64)}`, bearer(token), 403],
+    ["/repo/api/v1/root/x", bearer(token), 403],
+    ["/treehub/x/%2e%2e/config", bearer(token), 403],
+    ["/treehub//config", bearer(token), 403],
+    ["/authorize", bearer(token), 404],
+    ["/api/v1/user_repo/root.json", bearer(token), 404],
+  ] as const) {
+    expect([path, (await through({ path, headers })).status]).toEqual([path, status]);
+  }
+  expect(upstream.requests).toEqual([]);
+});
+
+it("refuses a revoked client within a second", async () => {
+  const client = await tools.client(["treehub:push"]);
+  const headers = bearer(await tokenOf(client));
+  expect((await through({ path: `/treehub/${OBJECT}`, headers })).status).toBe(204);
+  await revokeMachineClient(world.ctx, SYSTEM, client.id);
+  await eventually(
+    async () => expect((await through({ path: `/treehub/${OBJECT}`, headers })).status).toBe(401),
+    1_000,
+  );
+});
+
+it("ignores what a client says of its identity, its path and the decision", async () => {
+  const forged = {
+    "x-ats-namespace": "evil",
+    "x-gatehouse-client": "evil",
+    "x-gatehouse-scopes": "evil keys:offline",
+    "x-gatehouse-upstream": "director",
+    "x-gatehouse-path": "/evil",
+    "x-gatehouse-decision-secret": SECRET,
+    "x-original-method": "GET",
+    "x-original-uri": "/treehub/config",
+    "x-original-certificate": "evil",
+    "x-forwarded-for": "evil",
+  };
+  const put = { method: "PUT", path: `/repo/api/v1/user_repo/root/rotate`, headers: { ...bearer(token), ...forged } };
+  expect((await through(put)).status).toBe(403);
+  const get = { path: `/treehub/${OBJECT}`, headers: { ...bearer(token), ...forged } };
+  expect((await through(get)).status).toBe(204);
+  const [seen] = upstream.requests;
+  expect(seen?.url).toBe(`/api/v3/${OBJECT}`);
+  expect(JSON.stringify(seen?.headers)).not.toContain("evil");
+  expect(seen?.headers).toMatchObject({
+    authorization: `Bearer ${SERVICES_TOKEN}`,
+    "x-ats-namespace": world.ctx.namespaceId,
+  });
+});
+
+it("keeps secrets out of its log", () => {
+  for (const secret of [SECRET, SERVICES_TOKEN, pusher.clientSecret, token]) expect(nginx.log()).not.toContain(secret);
+});
