@@ -76,11 +76,11 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "credentials build",
-    synopsis: "--name N --out FILE.zip [--expires 365d] [--offline-keys] [--with-targets-key]",
+    synopsis: "--out FILE.zip [--name N] [--expires 365d] [--offline-keys] [--with-targets-key]",
     summary: "write a credentials.zip for build tools, with a machine client of its own",
     options: {
-      name: { type: "string", required: true },
       out: { type: "string", required: true },
+      name: { type: "string" },
       expires: { type: "string" },
       "offline-keys": { type: "boolean" },
       "with-targets-key": { type: "boolean" },
@@ -92,12 +92,12 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "credentials device",
-    synopsis: "--name N --uses 100 --out FILE.zip [--policy allowed] [--expires 30d] …",
+    synopsis: "--out FILE.zip [--name N] [--uses 100] [--policy allowed] [--expires 30d] …",
     summary: "write a credentials.zip with which devices register themselves (docs/guides/provisioning.md)",
     options: {
-      name: { type: "string", required: true },
-      uses: { type: "string", required: true },
       out: { type: "string", required: true },
+      name: { type: "string" },
+      uses: { type: "string" },
       policy: { type: "string" },
       expires: { type: "string" },
       certificates: { type: "string" },

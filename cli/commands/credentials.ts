@@ -18,7 +18,7 @@ const DAY_SECONDS = 86_400;
 export async function writeBuildCredentials(given: Given): Promise<number> {
   const withTargetsKey = given["with-targets-key"] === true;
   const input = BuildCredentials.safeParse({
-    name: text(given, "name"),
+    name: given.name ?? "build tools, from the command line",
     offlineKeys: given["offline-keys"] === true,
     withTargetsKey,
     ...days(given, "expires", "expiresInDays"),
@@ -37,8 +37,8 @@ export async function writeBuildCredentials(given: Given): Promise<number> {
 /** Makes a provisioning credential and writes the credentials.zip with which devices register themselves. */
 export async function writeDeviceCredentials(given: Given): Promise<number> {
   const input = CreateProvisioningCredential.safeParse({
-    description: text(given, "name"),
-    uses: Number(text(given, "uses")),
+    description: given.name ?? "from the command line",
+    uses: given.uses === undefined ? undefined : Number(given.uses),
     policy: given.policy,
     groupId: given.group,
     hardwareId: given.hardware,

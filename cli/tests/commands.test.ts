@@ -115,7 +115,7 @@ describe("the command line", { timeout: 60_000 }, () => {
 
     it("writes a credentials.zip for devices, for its owner alone and over nothing", async () => {
       const file = path.join(settings.dataDir, "credentials.zip");
-      const words = ["credentials", "device", "--name", "line 4", "--uses", "2", "--expires", "2d", "--out", file];
+      const words = ["credentials", "device", "--uses", "2", "--expires", "2d", "--out", file];
       expect(await gatehouse(words)).toMatchObject({
         code: 0,
         stdout: expect.stringContaining("autoprov_credentials.p12"),
@@ -131,14 +131,14 @@ describe("the command line", { timeout: 60_000 }, () => {
 
     it("writes a credentials.zip for build tools, and warns of the private key in it", async () => {
       const file = path.join(settings.dataDir, "build.zip");
-      const words = ["credentials", "build", "--name", "ci", "--with-targets-key", "--out", file];
+      const words = ["credentials", "build", "--with-targets-key", "--out", file];
       expect(await gatehouse(words)).toMatchObject({
         code: 0,
         stdout: expect.stringContaining("targets.sec"),
         stderr: expect.stringContaining("private key"),
       });
       expect((await stat(file)).mode & 0o777).toBe(0o600);
-      expect(await query("SELECT name FROM machine_client")).toEqual([{ name: "ci" }]);
+      expect(await query("SELECT name FROM machine_client")).toHaveLength(1);
     });
 
     it("leaves a pending device unknown until it comes to the door", async () => {

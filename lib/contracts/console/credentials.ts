@@ -63,7 +63,7 @@ export const listProvisioningCredentials = endpoint({
 
 export const CreateProvisioningCredential = z.strictObject({
   description: PersonText(200),
-  uses: z.number().int().min(1).max(100_000),
+  uses: z.number().int().min(1).max(100_000).default(100),
   expiresInDays: z.number().int().min(1).max(3_650).default(30),
   policy: ProvisioningPolicy.default("pending"),
   /** A device that registers asks for a life of its own certificate; it gets at most this. */
