@@ -28,12 +28,17 @@ const MAX_BYTES = 65_536;
  * @see contracts/uptane-metadata.md section 2; contracts/reposerver-keyserver.md section 3.1
  */
 export function acceptProprietary(value: JsonObject): JsonObject {
-  const kept = Object.fromEntries(Object.entries(value).filter(([name]) => !RESERVED.has(name)));
+  const kept = proprietaryPart(value);
   assertAscii(kept, 1);
   if (canonicalText(kept).length > MAX_BYTES) {
     throw new AppError("ota.payload_too_large", `The custom part may have at most ${MAX_BYTES} bytes.`);
   }
   return kept;
+}
+
+/** A `custom` without what the repository itself says in it. */
+export function proprietaryPart(custom: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(custom).filter(([name]) => !RESERVED.has(name)));
 }
 
 function assertAscii(value: Json, depth: number): void {

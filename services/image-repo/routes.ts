@@ -10,6 +10,7 @@ import { type RoleName, readRole } from "./roles.ts";
 import { registerCommentRoutes } from "./routes-comments.ts";
 import { registerDelegationRoutes } from "./routes-delegations.ts";
 import { registerExtensionRoutes } from "./routes-extension.ts";
+import { registerSbomRoutes, registerSearchRoutes } from "./routes-search.ts";
 import { registerTargetRoutes } from "./routes-targets.ts";
 import { registerUploadRoutes } from "./routes-uploads.ts";
 
@@ -22,7 +23,7 @@ const ROLES: readonly RoleName[] = ["targets", "snapshot", "timestamp"];
  * The image repository's contract, under both its addresses: `user_repo` finds the repository by namespace, `repo/{id}`
  * names one, which must be the namespace's own.
  *
- * @see contracts/reposerver-keyserver.md sections 1 to 4
+ * @see contracts/reposerver-keyserver.md sections 1 to 4 and 9
  */
 export function registerImageRepoRoutes(app: FastifyInstance, { blobs }: { blobs: BlobStore }): void {
   const openRepo: OpenRepo = async (req, reply) => {
@@ -38,6 +39,8 @@ export function registerImageRepoRoutes(app: FastifyInstance, { blobs }: { blobs
     const { repoId } = await addRepo(req.ctx, "image");
     return reply.type("application/json").send(JSON.stringify(repoId));
   });
+  app.register(async (repo) => registerSearchRoutes(repo, openRepo), { prefix: "/api/v2/user_repo" });
+  app.register(async (repo) => registerSbomRoutes(repo), { prefix: "/api/v1/sboms" });
   for (const prefix of ["/api/v1/user_repo", "/api/v1/repo/:repoId"]) {
     app.register(
       async (repo) => {
