@@ -33,6 +33,7 @@ const SCREENS: readonly Screen[] = [
   { name: "update-new", path: ({ image }) => `/updates/new?image=${image}` },
   { name: "access", path: () => "/access" },
   { name: "access-tokens", path: () => "/access/tokens" },
+  { name: "access-machines", path: () => "/access/machines" },
   { name: "audit", path: () => "/audit" },
   { name: "api-reference", path: () => "/docs/api" },
   { name: "not-found", path: () => "/no-such-page" },

@@ -5,7 +5,7 @@ import dynamic from "next/dynamic";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { type ReactNode, useState } from "react";
-import { GuardedButton } from "#components/shell/me.tsx";
+import { GuardedButton, useCan } from "#components/shell/me.tsx";
 import { PageHead } from "#components/ui/page.tsx";
 import { Tabs } from "#components/ui/tabs.tsx";
 
@@ -15,6 +15,7 @@ const BuildDialog = dynamic(() =>
 
 export function AccessHead({ actions }: { actions: ReactNode }) {
   const pathname = usePathname();
+  const managesTokens = useCan("token.manage");
   const [building, setBuilding] = useState(false);
   return (
     <>
@@ -43,6 +44,9 @@ export function AccessHead({ actions }: { actions: ReactNode }) {
         tabs={[
           { href: "/access", label: "Users", current: pathname === "/access" },
           { href: "/access/tokens", label: "Tokens", current: pathname === "/access/tokens" },
+          ...(managesTokens
+            ? [{ href: "/access/machines", label: "Machine clients", current: pathname === "/access/machines" }]
+            : []),
         ]}
       />
       {building ? <BuildDialog onClose={() => setBuilding(false)} /> : null}

@@ -1,17 +1,17 @@
 "use client";
 
-import { Check, Copy, TriangleAlert } from "lucide-react";
+import { TriangleAlert } from "lucide-react";
 import { useId, useState } from "react";
 import { useCan, useMe } from "#components/shell/me.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { Callout } from "#components/ui/callout.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
-import { useCopy } from "#components/ui/digest.tsx";
 import { Field, Input, Select } from "#components/ui/field.tsx";
 import { FormError, fieldError } from "#components/ui/form-error.tsx";
 import type { Role } from "#lib/authz/permissions.ts";
 import { useCreateToken } from "#lib/client/mutations.ts";
 import { RoleField } from "./role-field.tsx";
+import { SecretLine } from "./secret-line.tsx";
 
 const LIFETIMES = [
   [30, "30 days"],
@@ -95,7 +95,6 @@ export function CreateTokenDialog({ onClose }: { onClose: () => void }) {
 }
 
 function TokenShown({ token, name, onClose }: { token: string; name: string; onClose: () => void }) {
-  const { copied, copy } = useCopy();
   return (
     <Dialog
       title={`Token ${name}`}
@@ -111,19 +110,7 @@ function TokenShown({ token, name, onClose }: { token: string; name: string; onC
         <Callout tone="warn" icon={TriangleAlert} title="This is the only time it is shown.">
           Only its hash is kept here. If it is lost, revoke it and make another one.
         </Callout>
-        <div className="flex gap-2">
-          <input
-            readOnly
-            aria-label="The token"
-            value={token}
-            onFocus={(event) => event.target.select()}
-            className="mono h-8 min-w-0 flex-1 rounded-md border border-control/70 bg-sunken px-2.5"
-          />
-          <Button onClick={() => copy(token)}>
-            {copied ? <Check aria-hidden /> : <Copy aria-hidden />}
-            {copied ? "Copied" : "Copy"}
-          </Button>
-        </div>
+        <SecretLine label="The token" value={token} />
         <p className="text-ink-2">
           Send it as <code className="mono">Authorization: Bearer …</code>
         </p>

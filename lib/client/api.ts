@@ -18,10 +18,16 @@ import type {
   SimulatedDevice,
 } from "#lib/contracts/console/devices.ts";
 import type { Image } from "#lib/contracts/console/images.ts";
+import type { CreateMachineClient, MachineClient } from "#lib/contracts/console/machine-clients.ts";
+import type { AddSignature, OpenpgpKey } from "#lib/contracts/console/openpgp.ts";
 import type { Overview } from "#lib/contracts/console/overview.ts";
 import type { CreateUpdate, Preview, Update, UpdateDevice, UpdateSummary } from "#lib/contracts/console/updates.ts";
+import type { Upload } from "#lib/contracts/console/uploads.ts";
 import { call } from "./fetcher.ts";
 import type { ListParams } from "./keys.ts";
+
+/** An image and its file, as an upload is begun. */
+type NewUpload = { name: string; version: string; hardwareIds: readonly string[]; length: number; sha256: string };
 
 type Signal = AbortSignal | undefined;
 const at = encodeURIComponent;
@@ -76,6 +82,16 @@ export const api = {
 
   listImages: (params: ListParams, signal?: Signal) => get<Page<Image>>("/api/v1/images", params, signal),
   getImage: (filename: string, signal?: Signal) => get<Image>(`/api/v1/images/${at(filename)}`, {}, signal),
+  verifyImage: (filename: string) => post<Image["verification"]>(`/api/v1/images/${at(filename)}/verification`),
+  addImageSignature: (filename: string, body: AddSignature) =>
+    post<Image>(`/api/v1/images/${at(filename)}/signatures`, body),
+  listOpenpgpKeys: (signal?: Signal) => get<{ data: OpenpgpKey[] }>("/api/v1/openpgp-keys", {}, signal),
+  addOpenpgpKey: (armored: string) => post<OpenpgpKey>("/api/v1/openpgp-keys", { armored }),
+  removeOpenpgpKey: (fingerprint: string) => call<object>("DELETE", `/api/v1/openpgp-keys/${fingerprint}`),
+  openUpload: (body: NewUpload) => post<Upload>("/api/v1/uploads", body),
+  getUpload: (id: string) => get<Upload>(`/api/v1/uploads/${id}`, {}, undefined),
+  completeUpload: (id: string) => post<Image>(`/api/v1/uploads/${id}/complete`),
+  deleteUpload: (id: string) => call<object>("DELETE", `/api/v1/uploads/${id}`),
   deleteImage: (filename: string) => call<object>("DELETE", `/api/v1/images/${at(filename)}`),
 
   listUpdates: (params: ListParams, signal?: Signal) => get<Page<UpdateSummary>>("/api/v1/updates", params, signal),
@@ -97,6 +113,11 @@ export const api = {
   signOutUser: (id: string) => post<User>(`/api/v1/users/${at(id)}/sign-out`),
   listTokens: (params: ListParams, signal?: Signal) => get<Page<ApiToken>>("/api/v1/tokens", params, signal),
   createToken: (body: CreateToken) => post<ApiToken & { token: string }>("/api/v1/tokens", body),
+  listMachineClients: (params: ListParams, signal?: Signal) =>
+    get<Page<MachineClient>>("/api/v1/machine-clients", params, signal),
+  createMachineClient: (body: CreateMachineClient) =>
+    post<MachineClient & { clientSecret: string }>("/api/v1/machine-clients", body),
+  revokeMachineClient: (id: string) => post<MachineClient>(`/api/v1/machine-clients/${at(id)}/revoke`),
   revokeToken: (id: string) => post<ApiToken>(`/api/v1/tokens/${at(id)}/revoke`),
 
   listAudit: (params: ListParams, signal?: Signal) => get<Page<AuditEntry>>("/api/v1/audit", params, signal),

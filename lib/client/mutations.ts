@@ -3,6 +3,8 @@ import type { ChangeUser, CreateToken, CreateUser } from "#lib/contracts/console
 import type { RevocationReason } from "#lib/contracts/console/certificates.ts";
 import type { BuildCredentials, CreateProvisioningCredential } from "#lib/contracts/console/credentials.ts";
 import type { Device, IssueDevice } from "#lib/contracts/console/devices.ts";
+import type { CreateMachineClient } from "#lib/contracts/console/machine-clients.ts";
+import type { AddSignature } from "#lib/contracts/console/openpgp.ts";
 import type { CreateUpdate, Update } from "#lib/contracts/console/updates.ts";
 import { api } from "./api.ts";
 import { keys } from "./keys.ts";
@@ -165,6 +167,26 @@ export function useDeleteImage() {
   });
 }
 
+export function useVerifyImage(filename: string) {
+  const refresh = useRefresh(keys.images.all, keys.overview.all);
+  return useMutation({ mutationFn: () => api.verifyImage(filename), onSuccess: refresh });
+}
+
+export function useAddImageSignature(filename: string) {
+  const refresh = useRefresh(keys.images.all);
+  return useMutation({ mutationFn: (body: AddSignature) => api.addImageSignature(filename, body), onSuccess: refresh });
+}
+
+export function useAddOpenpgpKey() {
+  const refresh = useRefresh(keys.images.all);
+  return useMutation({ mutationFn: (armored: string) => api.addOpenpgpKey(armored), onSuccess: refresh });
+}
+
+export function useRemoveOpenpgpKey() {
+  const refresh = useRefresh(keys.images.all);
+  return useMutation({ mutationFn: (fingerprint: string) => api.removeOpenpgpKey(fingerprint), onSuccess: refresh });
+}
+
 export function useCreateUser() {
   const refresh = useRefresh(keys.users.all);
   return useMutation({ mutationFn: (body: CreateUser) => api.createUser(body), onSuccess: refresh });
@@ -194,4 +216,19 @@ export function useCreateToken() {
 export function useRevokeToken() {
   const refresh = useRefresh(keys.tokens.all);
   return useMutation({ mutationFn: (id: string) => api.revokeToken(id), onSuccess: refresh });
+}
+
+export function useCreateMachineClient() {
+  const refresh = useRefresh(keys.machineClients.all);
+  // Holds the secret: gone from memory as soon as the dialog is.
+  return useMutation({
+    mutationFn: (body: CreateMachineClient) => api.createMachineClient(body),
+    onSuccess: refresh,
+    gcTime: 0,
+  });
+}
+
+export function useRevokeMachineClient() {
+  const refresh = useRefresh(keys.machineClients.all);
+  return useMutation({ mutationFn: (id: string) => api.revokeMachineClient(id), onSuccess: refresh });
 }

@@ -1,0 +1,160 @@
+"use client";
+
+import { TriangleAlert } from "lucide-react";
+import { useId, useState } from "react";
+import { Button } from "#components/ui/button.tsx";
+import { Callout } from "#components/ui/callout.tsx";
+import { Dialog } from "#components/ui/dialog.tsx";
+import { Checkbox, Field, Input, Select, Textarea } from "#components/ui/field.tsx";
+import { FormError, fieldError } from "#components/ui/form-error.tsx";
+import { TOOL_SCOPES, type ToolScope } from "#lib/authz/tool-scopes.ts";
+import { useCreateMachineClient } from "#lib/client/mutations.ts";
+import { SCOPE_TEXT } from "./scopes.ts";
+import { SecretLine } from "./secret-line.tsx";
+
+const LIFETIMES = [
+  [30, "in 30 days"],
+  [90, "in 90 days"],
+  [365, "in one year"],
+  [0, "never"],
+] as const;
+
+/** Makes a machine client and shows its secret this one time. */
+export function CreateMachineClientDialog({ onClose }: { onClose: () => void }) {
+  const create = useCreateMachineClient();
+  const formId = useId();
+  const [name, setName] = useState("");
+  const [scopes, setScopes] = useState<readonly ToolScope[]>([]);
+  const [certificatePem, setCertificatePem] = useState("");
+  const [days, setDays] = useState(365);
+  if (create.data !== undefined) {
+    return <ClientShown name={create.data.name} made={create.data} onClose={onClose} />;
+  }
+  return (
+    <Dialog
+      title="New machine client"
+      description="Lets garage-push, garage-sign and other build tools through the tools door."
+      onClose={onClose}
+      footer={
+        <>
+          <Button onClick={onClose}>Close</Button>
+          <Button
+            type="submit"
+            form={formId}
+            look="primary"
+            busy={create.isPending}
+            disabled={name.trim() === "" || scopes.length === 0}
+          >
+            Create the client
+          </Button>
+        </>
+      }
+    >
+      <form
+        id={formId}
+        className="grid gap-3.5"
+        onSubmit={(event) => {
+          event.preventDefault();
+          create.mutate({
+            name: name.trim(),
+            scopes: [...scopes],
+            ...(certificatePem.trim() === "" ? {} : { certificatePem }),
+            ...(days === 0 ? {} : { expiresInDays: days }),
+          });
+        }}
+      >
+        <Field label="Name" hint="What uses it: nightly build, release" error={fieldError(create.error, "name")}>
+          <Input
+            required
+            maxLength={100}
+            autoComplete="off"
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
+        </Field>
+        <ScopeChoice scopes={scopes} onChange={setScopes} />
+        <Field label="Expires">
+          <Select value={String(days)} onChange={(event) => setDays(Number(event.target.value))}>
+            {LIFETIMES.map(([value, text]) => (
+              <option key={value} value={value}>
+                {text}
+              </option>
+            ))}
+          </Select>
+        </Field>
+        <Field
+          label="TLS client certificate"
+          optional
+          hint="PEM. As good as the secret; who issued it does not matter."
+          error={fieldError(create.error, "certificatePem")}
+        >
+          <Textarea
+            className="mono"
+            spellCheck={false}
+            maxLength={32_768}
+            placeholder="-----BEGIN CERTIFICATE-----"
+            value={certificatePem}
+            onChange={(event) => setCertificatePem(event.target.value)}
+          />
+        </Field>
+        <FormError what="Not created" error={create.error} fields={["name", "certificatePem"]} />
+      </form>
+    </Dialog>
+  );
+}
+
+function ScopeChoice({
+  scopes,
+  onChange,
+}: {
+  scopes: readonly ToolScope[];
+  onChange: (scopes: readonly ToolScope[]) => void;
+}) {
+  return (
+    <fieldset className="grid gap-2">
+      <legend className="mb-1 font-medium">Scopes</legend>
+      {TOOL_SCOPES.map((scope) => (
+        <Checkbox
+          key={scope}
+          label={<code className="mono">{scope}</code>}
+          hint={SCOPE_TEXT[scope]}
+          checked={scopes.includes(scope)}
+          onChange={(event) =>
+            onChange(event.target.checked ? [...scopes, scope] : scopes.filter((one) => one !== scope))
+          }
+        />
+      ))}
+    </fieldset>
+  );
+}
+
+function ClientShown({
+  name,
+  made,
+  onClose,
+}: {
+  name: string;
+  made: { clientId: string; clientSecret: string };
+  onClose: () => void;
+}) {
+  return (
+    <Dialog
+      title={`Machine client ${name}`}
+      onClose={onClose}
+      sticky
+      footer={
+        <Button look="primary" onClick={onClose}>
+          I have kept it
+        </Button>
+      }
+    >
+      <div className="grid gap-3.5">
+        <Callout tone="warn" icon={TriangleAlert} title="This is the only time the secret is shown.">
+          Only its hash is kept here. If it is lost, revoke the client and make another one.
+        </Callout>
+        <SecretLine label="Client id" value={made.clientId} />
+        <SecretLine label="Client secret" value={made.clientSecret} />
+      </div>
+    </Dialog>
+  );
+}

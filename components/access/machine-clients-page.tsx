@@ -1,0 +1,156 @@
+"use client";
+
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Cpu, Plus } from "lucide-react";
+import dynamic from "next/dynamic";
+import { parseAsString, useQueryState, useQueryStates } from "nuqs";
+import { useState } from "react";
+import { GuardedButton, useCan } from "#components/shell/me.tsx";
+import { Button } from "#components/ui/button.tsx";
+import { useNow } from "#components/ui/clock.tsx";
+import { type Column, DataTable } from "#components/ui/data-table.tsx";
+import { EmptyState } from "#components/ui/empty-state.tsx";
+import { ErrorPanel } from "#components/ui/error-panel.tsx";
+import { Pager, usePaging } from "#components/ui/pager.tsx";
+import { Pill } from "#components/ui/status.tsx";
+import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
+import { ACCESS_PAGE_SIZE, accessParams, toAccessQuery } from "#lib/client/access-params.ts";
+import { api } from "#lib/client/api.ts";
+import { keys } from "#lib/client/keys.ts";
+import type { MachineClient } from "#lib/contracts/console/machine-clients.ts";
+import { AccessHead } from "./access-head.tsx";
+import { SCOPE_TEXT } from "./scopes.ts";
+
+const CreateDialog = dynamic(() =>
+  import("./create-machine-client-dialog.tsx").then((module) => module.CreateMachineClientDialog),
+);
+const RevokeDialog = dynamic(() =>
+  import("./revoke-machine-client-dialog.tsx").then((module) => module.RevokeMachineClientDialog),
+);
+
+/** Who comes through the tools door. */
+export function MachineClientsPage() {
+  const may = useCan("token.manage");
+  const now = useNow();
+  const [params, setParams] = useQueryStates(accessParams, { history: "push", scroll: false });
+  const [open, setOpen] = useQueryState("open", parseAsString.withDefault(""));
+  const [revoking, setRevoking] = useState<MachineClient | null>(null);
+  const query = toAccessQuery(params);
+  const { data, error, isPlaceholderData, refetch } = useQuery({
+    queryKey: keys.machineClients.list(query),
+    queryFn: ({ signal }) => api.listMachineClients(query, signal),
+    placeholderData: keepPreviousData,
+    enabled: may,
+  });
+  const paging = usePaging(params.cursor, (cursor) => void setParams({ cursor }));
+  const create = (
+    <GuardedButton permission="token.manage" look="primary" onClick={() => void setOpen("new")}>
+      <Plus aria-hidden />
+      New machine client
+    </GuardedButton>
+  );
+  return (
+    <>
+      <AccessHead actions={create} />
+      {!may ? (
+        <EmptyState icon={Cpu} title="Machine clients are for who manages tokens">
+          Build tools come through the tools door as machine clients. Your role does not see them.
+        </EmptyState>
+      ) : error !== null ? (
+        <ErrorPanel what="The list of machine clients" error={error} retry={() => void refetch()} />
+      ) : data !== undefined && data.total === 0 && !isPlaceholderData ? (
+        <EmptyState icon={Cpu} title="No machine client yet" actions={create}>
+          Build tools push OSTree commits and sign images as a machine client, with the scopes you give it.
+        </EmptyState>
+      ) : (
+        <>
+          <DataTable
+            caption="Machine clients"
+            columns={columns(now, setRevoking)}
+            rows={data?.data}
+            keyOf={({ id }) => id}
+            refreshing={isPlaceholderData}
+            skeletonRows={4}
+          />
+          <Pager paging={paging} page={data} limit={ACCESS_PAGE_SIZE} />
+        </>
+      )}
+      {open === "new" ? <CreateDialog onClose={() => void setOpen(null)} /> : null}
+      {revoking === null ? null : <RevokeDialog client={revoking} onClose={() => setRevoking(null)} />}
+    </>
+  );
+}
+
+function columns(now: number, revoke: (client: MachineClient) => void): readonly Column<MachineClient>[] {
+  return [
+    {
+      id: "name",
+      head: "Name",
+      rowHeader: true,
+      grow: true,
+      wrap: true,
+      cell: ({ name, clientId, certificateFingerprint }) => (
+        <>
+          {name}
+          <div className="text-sm font-normal text-ink-2">
+            <span className="mono">{clientId}</span>
+            {certificateFingerprint === null ? "" : " · with a certificate"}
+          </div>
+        </>
+      ),
+    },
+    {
+      id: "scopes",
+      head: "Scopes",
+      wrap: true,
+      cell: ({ scopes }) =>
+        scopes.map((scope) => (
+          <span key={scope} className="mono mr-2 inline-block text-sm" data-tip={SCOPE_TEXT[scope]}>
+            {scope}
+          </span>
+        )),
+    },
+    {
+      id: "state",
+      head: "State",
+      cell: ({ revokedAt, expiresAt }) =>
+        revokedAt !== null ? (
+          <Pill tone="bad">revoked</Pill>
+        ) : expiresAt !== null && Date.parse(expiresAt) <= now ? (
+          <Pill tone="idle">expired</Pill>
+        ) : (
+          <Pill tone="ok">works</Pill>
+        ),
+    },
+    {
+      id: "expires",
+      head: "Expires",
+      from: "md",
+      cell: ({ expiresAt }) =>
+        expiresAt === null ? <span className="text-ink-3">never</span> : <AbsoluteTime at={expiresAt} dateOnly />,
+    },
+    {
+      id: "used",
+      head: "Last used",
+      align: "right",
+      from: "sm",
+      cell: ({ lastUsedAt }) =>
+        lastUsedAt === null ? (
+          <span className="text-ink-3">never</span>
+        ) : (
+          <RelativeTime at={lastUsedAt} bare className="text-ink-2" />
+        ),
+    },
+    {
+      id: "revoke",
+      head: <span className="sr-only">Revoke</span>,
+      align: "right",
+      cell: (client) =>
+        client.revokedAt === null ? (
+          <Button size="sm" look="danger" aria-label={`Revoke ${client.name}`} onClick={() => revoke(client)}>
+            Revoke…
+          </Button>
+        ) : null,
+    },
+  ];
+}
