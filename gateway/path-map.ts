@@ -67,14 +67,19 @@ function findRoute(segments: readonly string[], deviceUuid: string): Route | nul
 
 const ROLE_FILE = /^(?:[1-9][0-9]{0,8}\.)?root\.json$|^(?:targets|snapshot|timestamp)\.json$/;
 
+/** What the director signs for all devices of a namespace. */
+const REPOSITORY_ROLE_FILE =
+  /^(?:offline-updates\/(?:[1-9][0-9]{0,8}\.)?[A-Za-z0-9_-]{1,253}|offline-snapshot|remote-sessions)\.json$/;
+
 function directorRoute(rest: readonly string[], deviceUuid: string): Route | null {
   const name = withoutSlash(rest).join("/");
   const base = `/api/v1/device/${deviceUuid}`;
   if (name === "ecus") return upstream(["POST"], { upstream: "director", path: `${base}/ecus`, maxBodyBytes: MIB });
   if (name === "manifest")
     return upstream(["PUT"], { upstream: "director", path: `${base}/manifest`, maxBodyBytes: 2 * MIB });
-  if (rest.length !== 1 || !ROLE_FILE.test(name)) return null;
-  return upstream(["GET"], { upstream: "director", path: `${base}/${name}`, maxBodyBytes: 0 });
+  const file = rest.join("/");
+  if (!ROLE_FILE.test(file) && !REPOSITORY_ROLE_FILE.test(file)) return null;
+  return upstream(["GET"], { upstream: "director", path: `${base}/${file}`, maxBodyBytes: 0 });
 }
 
 /** Reading only: the same address offers the whole repository API, writes included. */
