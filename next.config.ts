@@ -15,6 +15,7 @@ const config: NextConfig = {
     "pg-boss",
     "pino",
     "@fastify/busboy",
+    "fflate",
     "openpgp",
   ],
   // Pictures are our own files: no resizing end point that fetches and decodes for anybody.
