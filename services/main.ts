@@ -1,9 +1,10 @@
 import type { FastifyInstance } from "fastify";
 import { openBlobs } from "#lib/blobs/open.ts";
+import type { BlobStore } from "#lib/blobs/store.ts";
 import type { Config } from "#lib/config/load.ts";
 import { requireSecret } from "#lib/config/load.ts";
 import type { Ctx } from "#lib/ctx.ts";
-import { AppError } from "#lib/errors/app-error.ts";
+import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { createOtaServer } from "#lib/http/server.ts";
 import { runProcess } from "#lib/process.ts";
 import { registerDeviceRegistryRoutes } from "#services/device-registry/routes.ts";
@@ -21,23 +22,38 @@ if (import.meta.main) {
   await runProcess("services", async ({ config, secrets, ctx, onStop }) => {
     await ensureRepo(ctx, "image");
     await ensureRepo(ctx, "director");
-    await openBlobs(config).sweepStaged(new Date(Date.now() - DEAD_UPLOAD_MS));
-    const app = createServices(ctx, requireSecret(secrets, "SERVICES_TOKEN"));
+    const blobs = openBlobs(config, secrets);
+    onStop("blobs", () => blobs.close());
+    await sweepDeadUploads(ctx, blobs);
+    const app = createServices(ctx, requireSecret(secrets, "SERVICES_TOKEN"), blobs);
     onStop("http", () => app.close());
     await listenOn(app, config);
   });
 }
 
 /** All embedded OTA Connect services on one server; their paths do not collide. */
-export function createServices(ctx: Ctx, servicesToken: string): FastifyInstance {
+export function createServices(
+  ctx: Ctx,
+  servicesToken: string,
+  blobs: BlobStore = openBlobs(ctx.config),
+): FastifyInstance {
   const app = createOtaServer({ ctx, servicesToken });
   registerDeviceRegistryRoutes(app, { onDelete: deleteDevice });
   app.register(registerDirectorRoutes);
-  const blobs = openBlobs(ctx.config);
   registerImageRepoRoutes(app, { blobs });
   registerTreehubRoutes(app, { blobs });
   registerMaintenance(app, { blobs });
   return app;
+}
+
+/** Object storage that does not answer yet keeps nothing else from working; the worker's sweep comes later. */
+async function sweepDeadUploads(ctx: Ctx, blobs: BlobStore): Promise<void> {
+  try {
+    await blobs.sweepStaged(new Date(Date.now() - DEAD_UPLOAD_MS));
+  } catch (err) {
+    if (!isAppError(err, "internal.unavailable")) throw err;
+    ctx.log.error({ err }, "the blob storage can't be used");
+  }
 }
 
 /** @throws AppError `start.failed` when the port is taken */

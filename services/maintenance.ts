@@ -14,6 +14,10 @@ const ORPHANED_AFTER_MS = 60 * 60_000;
  * embedded services are behind HTTP like any others.
  */
 export function registerMaintenance(app: FastifyInstance, { blobs }: { blobs: BlobStore }): void {
+  app.get("/api/v1/gatehouse/storage", async () => {
+    await blobs.check();
+    return { status: "OK" };
+  });
   app.post("/api/v1/gatehouse/maintenance", async (req) => {
     const { ctx } = req;
     const roots = await refreshRoots(ctx);

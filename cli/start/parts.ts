@@ -83,6 +83,6 @@ function part(name: Part, how: { entry: string; healthUrl: string | null; mode: 
     name,
     args: [...before, program, ...after],
     healthUrl: how.healthUrl,
-    secrets: [...REQUIRED_SECRETS[name], ...(callsBackEnds ? (["BACKEND_TOKEN"] as const) : [])],
+    secrets: [...REQUIRED_SECRETS[name], callsBackEnds ? "BACKEND_TOKEN" : "S3_SECRET_ACCESS_KEY"],
   };
 }

@@ -21,6 +21,8 @@ export type Backends = {
   readonly reposerver: ReposerverBackend;
   /** Asks each how it is; never throws. */
   probe(call: BackendCall): Promise<BackendHealth[]>;
+  /** Whether the embedded services can use their storage of blobs; nothing to ask when none is embedded. */
+  checkStorage(call: BackendCall): Promise<void>;
   /** Has the embedded services re-sign what ends soon; nothing to do when none is embedded. */
   maintain(call: BackendCall): Promise<void>;
   /** Has them start what is due: updates set for a time, images that devices wait for. */
@@ -54,6 +56,9 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
     director: createDirectorBackend(director),
     reposerver: createReposerverBackend(reposerver, config.REPOSERVER_URL === undefined, relay),
     probe: (call) => Promise.all(clients.map((client) => probe(client, call))),
+    async checkStorage(call) {
+      await embedded?.send(call, { method: "GET", path: "/api/v1/gatehouse/storage" });
+    },
     async maintain(call) {
       await embedded?.send(call, { method: "POST", path: "/api/v1/gatehouse/maintenance", withinMs: MAINTENANCE_MS });
     },

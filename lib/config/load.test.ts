@@ -36,6 +36,14 @@ describe("loadConfig", () => {
     });
   });
 
+  it("uses a bucket only with the keys to it, which only the services need", () => {
+    const bucket = { ...ALL, S3_BUCKET: "gatehouse" };
+    expect(problemsOf(bucket, "services")).toHaveLength(2);
+    expect(problemsOf(bucket, "supervisor")).toHaveLength(2);
+    expect(problemsOf(bucket, "console")).toEqual([]);
+    expect(problemsOf({ ...bucket, S3_ACCESS_KEY_ID: "id", S3_SECRET_ACCESS_KEY: "key" }, "services")).toEqual([]);
+  });
+
   it("tells what devices are told without a slash at the end, and brackets IPv6 hosts", () => {
     expect(loadConfig("supervisor", { GATEWAY_URL: "https://gw.example/" }).config.gatewayUrl).toBe(
       "https://gw.example",

@@ -41,6 +41,7 @@ export function loadConfig(part: Part, env: Environment = process.env): { config
   const settings = collect(SETTINGS.safeParse(present), present, problems);
   const secrets = collect(SECRETS.safeParse(present), {}, problems);
   if (settings !== undefined) problems.push(...conflicts(settings, secrets));
+  if (part === "services" || part === "supervisor") problems.push(...storageProblems(settings, secrets));
   for (const name of secrets === undefined ? [] : REQUIRED_SECRETS[part]) {
     if (secrets?.[name] === undefined) {
       problems.push(
@@ -127,6 +128,16 @@ function conflicts(settings: Settings, secrets: Secrets | undefined): string[] {
   }
   if (settings.GATEWAY_HOST.length === 0) problems.push("GATEWAY_HOST names no host.");
   return problems;
+}
+
+/** Only the services keep blobs, so only they, and who starts them, know the bucket's key. */
+function storageProblems(settings: Settings | undefined, secrets: Secrets | undefined): string[] {
+  if (settings?.S3_BUCKET === undefined || secrets === undefined) return [];
+  const missing = [
+    settings.S3_ACCESS_KEY_ID === undefined ? "S3_ACCESS_KEY_ID" : null,
+    secrets.S3_SECRET_ACCESS_KEY === undefined ? "S3_SECRET_ACCESS_KEY" : null,
+  ].filter((name) => name !== null);
+  return missing.map((name) => `${name} is not set. S3_BUCKET can't be used without it.`);
 }
 
 function withDefaults(settings: Settings): Config {

@@ -49,6 +49,30 @@ export const SETTINGS = z.object({
   DIRECTOR_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
   REPOSERVER_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
   TREEHUB_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
+  S3_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "must be the name of a bucket")
+    .optional()
+    .describe("Bucket that keeps images and OSTree objects, instead of DATA_DIR"),
+  S3_ENDPOINT: httpUrl.optional().describe("S3-compatible server; default Amazon's own"),
+  S3_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]{1,64}$/, "must be a region's name")
+    .default("us-east-1")
+    .describe("Region of the bucket"),
+  S3_ACCESS_KEY_ID: z.string().max(256).optional().describe("Who uses the bucket"),
+  S3_FORCE_PATH_STYLE: z
+    .enum(["on", "off"])
+    .default("on")
+    .describe("Bucket in the path, as most compatible servers want it, rather than in the host name"),
+  S3_PREFIX: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9._-]{1,100}(\/[A-Za-z0-9._-]{1,100}){0,5}$/,
+      "must be words of letters, digits, . _ - joined by /",
+    )
+    .optional()
+    .describe("In front of every key in the bucket"),
   DEVICE_DOOR_CERT: z.string().optional().describe("Own certificate chain of the device door, PEM file"),
   DEVICE_DOOR_KEY: z.string().optional().describe("Its key, PEM file"),
   TOOLS_DOOR_CERT: z.string().optional().describe("Own certificate chain of the tools door, PEM file"),
@@ -88,6 +112,7 @@ export const SECRETS = z.object({
     .optional()
     .describe("Opens the decision port"),
   BACKEND_TOKEN: z.string().optional().describe("Sent to external back ends as a bearer token"),
+  S3_SECRET_ACCESS_KEY: z.string().min(1).max(1_024).optional().describe("Key of S3_ACCESS_KEY_ID"),
   ADMIN_PASSWORD: z.string().min(12, "must have at least 12 characters").optional().describe("Password of ADMIN_EMAIL"),
 });
 

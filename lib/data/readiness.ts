@@ -1,3 +1,4 @@
+import type { BackendCall } from "#lib/backends/http.ts";
 import { DEFAULT_NAMESPACE } from "#lib/ctx.ts";
 import { pingDatabase } from "#lib/db/ping.ts";
 import { type Console, consoleLog, getConsole } from "./context.ts";
@@ -23,9 +24,11 @@ export async function checkReadiness(): Promise<Readiness> {
   if (DEVICE_REGISTRY_URL !== undefined) external.add("device registry");
   if (DIRECTOR_URL !== undefined) external.add("director");
   if (REPOSERVER_URL !== undefined) external.add("image repository");
+  const storage = it.config.S3_BUCKET === undefined ? {} : { object_storage: await checkStorage(it, call) };
   const listening = it.live.connected();
   return summarise({
     database,
+    ...storage,
     notifications: { ok: listening, needed: true, error: listening ? null : "The connection for changes is lost." },
     ...Object.fromEntries(
       backends.map(({ name, ok, error }) => [name.replaceAll(" ", "_"), { ok, needed: !external.has(name), error }]),
@@ -40,6 +43,17 @@ async function checkDatabase(it: Console): Promise<Dependency> {
   } catch (err) {
     it.log.warn({ err }, "not ready: the database does not answer");
     return { ok: false, needed: true, error: "The database does not answer." };
+  }
+}
+
+/** Asked of the services: only they have its key. */
+async function checkStorage(it: Console, call: BackendCall): Promise<Dependency> {
+  try {
+    await it.backends.checkStorage(call);
+    return { ok: true, needed: true, error: null };
+  } catch (err) {
+    it.log.warn({ err }, "not ready: the object storage can't be used");
+    return { ok: false, needed: true, error: "The services can't use their object storage." };
   }
 }
 

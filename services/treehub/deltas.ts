@@ -4,7 +4,7 @@ import { lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { receiveUpload } from "#lib/http/receive-upload.ts";
 import { type DeltaId, formatDeltaId, serialiseDeltaIndex } from "#lib/ostree/deltas.ts";
-import { keyOfNamespace, lockBlob, OBJECT_MAX_BYTES, sendBlob, type TreehubCtx } from "./objects.ts";
+import { KEEPING, keyOfNamespace, lockBlob, OBJECT_MAX_BYTES, sendBlob, type TreehubCtx } from "./objects.ts";
 import * as store from "./store-deltas.ts";
 
 type DeltaFileName = { id: DeltaId; file: string };
@@ -41,7 +41,7 @@ export async function storeDeltaFile(
       }
       await lockBlob(tx, blobKey);
       await staged.keep(blobKey);
-    });
+    }, KEEPING);
   } finally {
     await staged.discard();
   }

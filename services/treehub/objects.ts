@@ -19,6 +19,9 @@ export const BLOBS_BELOW = "treehub";
 /** The contract's limit of a request. */
 export const OBJECT_MAX_BYTES = 3_000_000_000;
 
+/** Object storage copies a large one for a while. */
+export const KEEPING = { timeout: 300_000 };
+
 /**
  * Receives an object, checks its bytes against its name as they come, and lists it once they are durable: there is no moment at
  * which it exists and is not whole. Of pushes of one object at the same time exactly one is told that it made it.
@@ -56,7 +59,7 @@ export async function storeObject(
       if (!(await store.addObject(tx, ctx.namespaceId, object))) throw objectExists();
       // Last before the commit, so that a listed object always has its bytes; what a failed commit leaves is swept.
       await staged.keep(blobKey);
-    });
+    }, KEEPING);
     return { isForm };
   } finally {
     await staged.discard();
