@@ -15,7 +15,9 @@ export async function createClient(given: Given): Promise<number> {
   const scopes = text(given, "scope")
     .split(",")
     .map((word) => word.trim());
-  if (!scopes.every(isToolScope)) throw new UsageError(`--scope must be of ${TOOL_SCOPES.join(",")}`);
+  if (!scopes.every(isToolScope) || new Set(scopes).size !== scopes.length) {
+    throw new UsageError(`--scope takes each of these once at most: ${TOOL_SCOPES.join(",")}`);
+  }
   const expiresIn = typeof given.expires === "string" ? parseDurationSeconds("expires", given.expires) : null;
   if (expiresIn !== null && expiresIn > LONGEST_SECONDS) throw new UsageError("--expires may be at most 3650d");
   const certificatePem = typeof given.certificate === "string" ? await readPem(given.certificate) : undefined;

@@ -33,6 +33,10 @@ describe("the command line", { timeout: 60_000 }, () => {
     [["token", "create", "--role", "king", "--name", "n"]],
     [["token", "create", "--role", "admin", "--name", "n", "--expires", "soon"]],
     [["token", "create", "--role", "admin", "--name", "n", "--verbose"]],
+    [["client", "create", "--name", "n"]],
+    [["client", "create", "--name", "n", "--scope", "treehub:push,everything"]],
+    [["client", "create", "--name", "n", "--scope", "treehub:push,treehub:push"]],
+    [["client", "create", "--name", "n", "--scope", "repo:read", "--certificate", "/nowhere"]],
     [["migrate", "now"]],
     [[]],
   ])("answers %j with the usage and exit code 2", async (words) => {
@@ -81,6 +85,21 @@ describe("the command line", { timeout: 60_000 }, () => {
         'SELECT name, role, "expiresAt" - "createdAt" > interval \'29 days\' AS long FROM api_token',
       );
       expect(token).toEqual({ name: "ci", role: "operator", long: true });
+    });
+
+    it("prints a new machine client as JSON alone, with the scopes it was given", async () => {
+      const words = ["client", "create", "--name", "push", "--scope", "treehub:push,repo:read", "--expires", "30d"];
+      const outcome = await gatehouse(words);
+      expect(outcome.code).toBe(0);
+      expect(JSON.parse(outcome.stdout)).toEqual({
+        clientId: expect.stringMatching(/^gatehouse-[0-9a-f]{24}$/),
+        clientSecret: expect.stringMatching(/^ghs_[A-Za-z0-9_-]{43}$/),
+      });
+      const { clientId } = JSON.parse(outcome.stdout) as { clientId: string };
+      const [client] = await query(
+        `SELECT scopes, "expiresAt" - "createdAt" > interval '29 days' AS long FROM machine_client WHERE "clientId" = '${clientId}'`,
+      );
+      expect(client).toEqual({ scopes: ["treehub:push", "repo:read"], long: true });
     });
 
     it("finds the audit log intact, and altered when an entry was altered", async () => {
@@ -138,7 +157,7 @@ describe("the command line", { timeout: 60_000 }, () => {
         stderr: expect.stringContaining("private key"),
       });
       expect((await stat(file)).mode & 0o777).toBe(0o600);
-      expect(await query("SELECT name FROM machine_client")).toHaveLength(1);
+      expect(await query("SELECT name FROM machine_client WHERE name = 'ci'")).toHaveLength(1);
     });
 
     it("leaves a pending device unknown until it comes to the door", async () => {
