@@ -7,10 +7,11 @@ import { createDirectorBackend, type DirectorBackend } from "./director.ts";
 import { type BackendCall, type BackendClient, createBackendClient } from "./http.ts";
 import { createRelay } from "./relay.ts";
 import { createReposerverBackend, type ReposerverBackend } from "./reposerver.ts";
+import { createTreehubBackend, type TreehubBackend } from "./treehub.ts";
 
 /** It may sign for a thousand devices. */
 const MAINTENANCE_MS = 120_000;
-/** Twenty thousand devices may wait for one image. */
+/** A turn may assign an image to five thousand devices. */
 const DUE_MS = 60_000;
 
 export type BackendHealth = { name: string; ok: boolean; latencyMs: number | null; error: string | null };
@@ -19,6 +20,7 @@ export type Backends = {
   readonly registry: RegistryBackend;
   readonly director: DirectorBackend;
   readonly reposerver: ReposerverBackend;
+  readonly treehub: TreehubBackend;
   /** Asks each how it is; never throws. */
   probe(call: BackendCall): Promise<BackendHealth[]>;
   /** Whether the embedded services can use their storage of blobs; nothing to ask when none is embedded. */
@@ -45,6 +47,7 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
   const director = connect("director", config.directorUrl, config.DIRECTOR_URL);
   const reposerver = connect("image repository", config.reposerverUrl, config.REPOSERVER_URL);
   const clients = [registry, director, reposerver];
+  const treehub = connect("TreeHub", config.treehubUrl, config.TREEHUB_URL);
   const relay = createRelay(config, secrets);
   const embedded = [
     config.DEVICE_REGISTRY_URL === undefined ? registry : null,
@@ -55,6 +58,7 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
     registry: createRegistryBackend(registry),
     director: createDirectorBackend(director),
     reposerver: createReposerverBackend(reposerver, config.REPOSERVER_URL === undefined, relay),
+    treehub: createTreehubBackend(treehub, config.TREEHUB_URL === undefined),
     probe: (call) => Promise.all(clients.map((client) => probe(client, call))),
     async checkStorage(call) {
       await embedded?.send(call, { method: "GET", path: "/api/v1/gatehouse/storage" });
@@ -67,6 +71,7 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
     },
     close() {
       for (const client of clients) client.close();
+      treehub.close();
       relay.close();
     },
   };

@@ -89,6 +89,7 @@ export const PROXY_TABLE: readonly ProxyRow[] = [
   ...rows("director", "GET", "device.read", [
     "/api/v1/admin/repo/root.json",
     "/api/v1/admin/repo/{}",
+    "/api/v1/admin/repo/offline-updates/{}",
     "/api/v1/admin/devices",
     "/api/v1/admin/devices/hardware_identifiers",
     "/api/v1/admin/devices/ecus",
@@ -115,9 +116,19 @@ export const PROXY_TABLE: readonly ProxyRow[] = [
     "/api/v1/assignments/{}",
     "/api/v1/admin/devices/{}/ecus/{}/auto_update/{}",
   ]),
-  ...rows("director", "PATCH", "update.cancel", ["/api/v1/assignments", "/api/v1/assignments/{}"]),
+  ...rows("director", "PATCH", "update.cancel", [
+    "/api/v1/assignments",
+    "/api/v1/assignments/{}",
+    "/api/v1/updates/{}",
+    "/api/v1/updates/devices/{}/{}",
+  ]),
   ...rows("director", "PUT", "backend.administer", ["/api/v1/admin/devices/{}/targets.json"]),
-  ...rows("director", "POST", "backend.administer", ["/api/v1/admin/repo", "/api/v1/admin/devices"]),
+  ...rows("director", "POST", "backend.administer", [
+    "/api/v1/admin/repo",
+    "/api/v1/admin/repo/offline-updates/{}",
+    "/api/v1/admin/devices",
+  ]),
+  ...rows("director", "DELETE", "backend.administer", ["/api/v1/admin/repo/offline-updates/{}"]),
 
   ...rows("reposerver", "GET", "image.read", [
     "/api/v1/user_repo/root.json",

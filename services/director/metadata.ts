@@ -6,7 +6,7 @@ import type { JsonObject } from "#lib/uptane/json.ts";
 import { buildDirectorTargets, buildSnapshot, buildTimestamp } from "#lib/uptane/metadata.ts";
 import { signRole } from "#services/keyserver/service.ts";
 import { announce } from "./announce.ts";
-import { prepareSigning, type Signing } from "./repository.ts";
+import { holdKeys, prepareSigning, type Signing } from "./repository.ts";
 import { type AssignmentRow, listAssignments, markInFlight } from "./store-assignments.ts";
 import { type DeviceRow, listEcus, lockOrCreateDevice, updateDevice } from "./store-devices.ts";
 import { type DeviceRoleName, findServed, listRoles, type RoleRow, type ServedRole, saveRoles } from "./store-roles.ts";
@@ -43,6 +43,7 @@ export async function getDeviceRole(ctx: Ctx, deviceUuid: string, role: DeviceRo
 export async function refreshRoles(ctx: Ctx, deviceUuid: string, leftMs: number): Promise<void> {
   const signing = await prepareSigning(ctx);
   await ctx.db.$transaction(async (tx) => {
+    await holdKeys(tx, signing.repoId);
     const device = await lockLiving(tx, ctx, deviceUuid);
     if (!device.metadataOutdated) await refresh(tx, ctx, { signing, deviceUuid, leftMs });
   });
@@ -58,7 +59,8 @@ export async function makeRoles(
   ctx: Ctx,
   of: { signing: Signing; device: DeviceRow },
 ): Promise<Map<DeviceRoleName, RoleRow>> {
-  const { signing, device } = of;
+  const { device } = of;
+  const signing = { ...of.signing, db: tx };
   const current = await listRoles(tx, device.uuid);
   const assignments = await listAssignments(tx, ctx.namespaceId, [device.uuid]);
   const list = await listFor(tx, ctx, { device, assignments, previous: current.get("targets")?.bytes ?? null });
@@ -87,6 +89,7 @@ async function renew(
 ): Promise<Uint8Array> {
   const signing = await prepareSigning(ctx);
   return ctx.db.$transaction(async (tx) => {
+    await holdKeys(tx, signing.repoId);
     const device = await lockLiving(tx, ctx, deviceUuid);
     const roles = await renewLocked(tx, ctx, { signing, device, leftMs: wanted.leftMs });
     const row = roles.get(wanted.role);
@@ -126,7 +129,8 @@ async function refresh(
   ctx: Ctx,
   of: { signing: Signing; deviceUuid: string; leftMs: number },
 ): Promise<Map<DeviceRoleName, RoleRow>> {
-  const { signing, deviceUuid, leftMs } = of;
+  const { deviceUuid, leftMs } = of;
+  const signing = { ...of.signing, db: tx };
   const current = await listRoles(tx, deviceUuid);
   const now = ctx.clock();
   const old = {
@@ -168,11 +172,14 @@ async function listFor(
   return withdrawnCorrelationId === null ? EMPTY_LIST : listInstalled(withdrawnCorrelationId, of.previous, ecus);
 }
 
+/** Keys are read in the transaction that signs: it asks for no second connection. */
+type SigningNow = Signing & { readonly db: Tx };
+
 /** The snapshot over `targets` and the timestamp over that snapshot; all three, in that order. */
 async function signAbove(
   ctx: Ctx,
   of: {
-    signing: Signing;
+    signing: SigningNow;
     current: ReadonlyMap<DeviceRoleName, RoleRow>;
     targets: RoleRow;
     validForMs: { snapshot: number; timestamp: number };
@@ -199,7 +206,7 @@ async function signAbove(
 
 async function signTimestamp(
   ctx: Ctx,
-  of: { signing: Signing; snapshot: RoleRow; version: number; validForMs: number },
+  of: { signing: SigningNow; snapshot: RoleRow; version: number; validForMs: number },
 ): Promise<RoleRow> {
   const { version, snapshot } = of;
   const expires = new Date(ctx.clock().getTime() + of.validForMs);
@@ -209,11 +216,11 @@ async function signTimestamp(
 
 async function sign(
   ctx: Ctx,
-  signing: Signing,
+  signing: SigningNow,
   document: { role: DeviceRoleName; signed: JsonObject; version: number; expires: Date },
 ): Promise<RoleRow> {
   const { role, version, expires } = document;
-  const { bytes, checksum } = await signRole(ctx, signing.repoId, role, document.signed);
+  const { bytes, checksum } = await signRole({ keys: ctx.keys, db: signing.db }, signing.repoId, role, document.signed);
   return { role, version, bytes, checksum, expiresAt: expires };
 }
 

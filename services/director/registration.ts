@@ -7,7 +7,7 @@ import { type EcuReplacement, recordEcuReplacements } from "#services/device-reg
 import { setRegistrationRefusal } from "#services/fleet/service.ts";
 import { indexDevices } from "./announce.ts";
 import { makeRoles } from "./metadata.ts";
-import { prepareSigning, type Signing } from "./repository.ts";
+import { holdKeys, prepareSigning, type Signing } from "./repository.ts";
 import { type AssignmentRow, listAssignments } from "./store-assignments.ts";
 import {
   type DeviceRow,
@@ -45,6 +45,7 @@ export async function registerEcus(
   const ecus = toEcus(request);
   const signing = await prepareSigning(ctx);
   const answer = await ctx.db.$transaction(async (tx) => {
+    await holdKeys(tx, signing.repoId);
     const device = await lockOrCreateDevice(tx, ctx.namespaceId, deviceUuid);
     if (device === null)
       throw new AppError("ota.missing_entity", "Missing entity: Device", { context: { deviceUuid } });

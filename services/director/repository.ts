@@ -1,6 +1,17 @@
 import type { Ctx } from "#lib/ctx.ts";
+import { lockInTransaction, shareLocksInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
-import { currentRoot, ensureRepo, findRepo, findRoot, type StoredRoot } from "#services/keyserver/service.ts";
+import type { Json } from "#lib/uptane/json.ts";
+import {
+  currentRoot,
+  ensureRepo,
+  findRepo,
+  findRoot,
+  pushRootIn,
+  rotateRootIn,
+  type StoredRoot,
+} from "#services/keyserver/service.ts";
+import { outdateAll } from "./store-devices.ts";
 
 /** Repository ids never change, so each is looked up once. Keyed by master key, so that two installs in one process stay apart. */
 const MAX_CACHED = 500;
@@ -52,4 +63,48 @@ export async function prepareSigning(ctx: Ctx): Promise<Signing> {
   await requireDirectorRepo(ctx);
   const { repoId } = await ensureRepo(ctx, "director");
   return { repoId, root: await currentRoot(ctx, repoId) };
+}
+
+/** A new root changes the metadata of every device at once. */
+const ROOT_CHANGE_MS = 300_000;
+
+/**
+ * Puts a root in force that somebody signed elsewhere. What its keys must sign anew is made at each device's next fetch.
+ *
+ * @throws AppError `ota.invalid_root_role` (502, with the reasons) | `ota.no_repo_for_namespace`
+ * @see contracts/director.md section 1; contracts/reposerver-keyserver.md section 7.4
+ */
+export async function pushDirectorRoot(ctx: Ctx, signedRoot: Json): Promise<StoredRoot> {
+  return changeRoot(ctx, (tx, repoId) => pushRootIn(tx, ctx, { repoId, signedRoot }));
+}
+
+/**
+ * Replaces root and targets keys by new ones. Every device gets metadata under the new keys at its next fetch.
+ *
+ * @throws AppError `ota.role_key_not_found` (the root key is offline) | `ota.no_repo_for_namespace` | `keys.unsealable`
+ */
+export async function rotateDirectorRoot(ctx: Ctx): Promise<StoredRoot> {
+  return changeRoot(ctx, (tx, repoId) => rotateRootIn(tx, ctx, repoId));
+}
+
+/** Nobody signs while the keys change: call it first in a transaction that signs a device's metadata, before any other lock. */
+export async function holdKeys(tx: Tx, repoId: string): Promise<void> {
+  await shareLocksInTransaction(tx, [lockOf(repoId)]);
+}
+
+async function changeRoot(ctx: Ctx, change: (tx: Tx, repoId: string) => Promise<StoredRoot>): Promise<StoredRoot> {
+  const repoId = await requireDirectorRepo(ctx);
+  return ctx.db.$transaction(
+    async (tx) => {
+      await lockInTransaction(tx, lockOf(repoId));
+      const root = await change(tx, repoId);
+      await outdateAll(tx, ctx.namespaceId);
+      return root;
+    },
+    { timeout: ROOT_CHANGE_MS },
+  );
+}
+
+function lockOf(repoId: string): string {
+  return `director-keys:${repoId}`;
 }

@@ -10,6 +10,7 @@ import { registerEcus } from "./registration.ts";
 import { findRootVersion, getRoot } from "./repository.ts";
 import { param, requireRepo, sendSigned, uuidParam, versionParam } from "./request.ts";
 import { registerEcuRoutes } from "./routes-ecus.ts";
+import { registerRoleRoutes } from "./routes-roles.ts";
 
 const DevicesQuery = OtaPageQuery.extend({ primaryHardwareId: z.string().max(200).optional() });
 
@@ -32,6 +33,7 @@ export async function registerAdminRoutes(app: FastifyInstance): Promise<void> {
 async function registerRepositoryRoutes(app: FastifyInstance): Promise<void> {
   app.addHook("preHandler", requireRepo);
   await app.register(registerEcuRoutes);
+  await app.register(registerRoleRoutes);
   app.get("/repo/root.json", async (req, reply) => sendSigned(reply, await getRoot(req.ctx)));
   app.get("/repo/:version(^\\d+).root.json", async (req, reply) => {
     const bytes = await findRootVersion(req.ctx, versionParam(req));

@@ -8,10 +8,12 @@ import { getDeviceRole } from "./metadata.ts";
 import { registerEcus } from "./registration.ts";
 import { findRootVersion, getRoot } from "./repository.ts";
 import { requireRepo, sendSigned, uuidParam, versionParam } from "./request.ts";
+import { registerDeviceRoleRoutes } from "./routes-roles.ts";
 
 /** What devices call, with the id that the gateway took from their certificate. @see docs/contracts/director.md section 4 */
 export async function registerDeviceRoutes(app: FastifyInstance): Promise<void> {
   app.addHook("preHandler", requireRepo);
+  await app.register(registerDeviceRoleRoutes);
   app.post("/ecus", async (req, reply) => {
     const deviceUuid = uuidParam(req, "deviceId");
     const outcome = await registerEcus(req.ctx, deviceUuid, parseEntity(RegisterEcus, req.body));

@@ -78,6 +78,15 @@ export async function markOutdated(db: DbOrTx, namespaceId: string, uuids: reado
   return count > 0;
 }
 
+/** Every device of the namespace, locked in the order in which everybody locks them. */
+export async function outdateAll(tx: Tx, namespaceId: string): Promise<void> {
+  await tx.$executeRaw`
+    WITH locked AS (
+      SELECT uuid FROM director_device WHERE "namespaceId" = ${namespaceId} AND NOT "metadataOutdated" ORDER BY uuid FOR UPDATE
+    )
+    UPDATE director_device AS d SET "metadataOutdated" = true FROM locked WHERE d.uuid = locked.uuid`;
+}
+
 const ECU_COLUMNS = {
   deviceUuid: true,
   serial: true,

@@ -3,7 +3,7 @@ import { HardwareId, MetadataName, TargetFilename } from "#lib/contracts/console
 import { CorrelationId, OtaChecksum, OtaUuid } from "#lib/contracts/ota/common.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
 import { canonicalText } from "#lib/uptane/canonical.ts";
-import type { Json } from "#lib/uptane/json.ts";
+import type { Json, JsonObject } from "#lib/uptane/json.ts";
 
 /*
  * What the director takes and gives. Unknown fields are dropped (contracts/README.md section 5). What enters metadata is
@@ -91,6 +91,58 @@ export const UpdateDevice = z.object({
   scheduledFor: z.iso.datetime({ offset: true }).pipe(z.coerce.date()).nullish(),
 });
 export const UpdateDevices = z.object({ targets: CreateMtu.shape.targets, devices: DeviceIds });
+
+const MAX_OFFLINE_TARGETS = 1_000;
+
+/** @see contracts/director.md section 1 */
+export const SetOfflineUpdates = z.object({
+  values: z
+    .record(
+      TargetFilename.refine(notInherited, "can't be used"),
+      z.object({
+        hashes: z.object({ sha256: OtaChecksum.shape.hash }),
+        length: TargetLength,
+        custom: z
+          .record(z.string(), z.unknown())
+          .refine(isSignable, "must be plain JSON of at most 16 KiB without fractions")
+          .transform((custom) => custom as JsonObject) // what isSignable has printed
+          .nullish(),
+      }),
+    )
+    .refine((values) => Object.keys(values).length <= MAX_OFFLINE_TARGETS, `may name at most ${MAX_OFFLINE_TARGETS}`),
+  expiresAt: z.iso.datetime({ offset: true }).pipe(z.coerce.date()).nullish(),
+});
+export type SetOfflineUpdates = z.output<typeof SetOfflineUpdates>;
+
+const RemoteText = MetadataName(16_384);
+const RemoteName = MetadataName(200).refine(notInherited, "can't be used");
+
+export const SetRemoteSessions = z.object({
+  remoteSessions: z.object({
+    ssh: z.object({
+      properties_version: RemoteText,
+      authorized_keys: z.record(
+        RemoteName,
+        z.object({ pubkey: RemoteText, meta: z.object({ name: RemoteText }).nullish() }),
+      ),
+      ra_server_hosts: z.array(RemoteText).max(100),
+      ra_server_ssh_pubkeys: z.array(RemoteText).max(100),
+    }),
+    version: RemoteName,
+  }),
+});
+export type SetRemoteSessions = z.output<typeof SetRemoteSessions>;
+
+export const SetRemoteCommands = z.object({
+  remoteCommands: z.object({
+    allowed_commands: z.partialRecord(
+      z.enum(["reboot", "restart-service", "echo"]),
+      z.object({ args: z.array(RemoteText).max(100) }),
+    ),
+    version: z.literal("v1alpha"),
+  }),
+});
+export type SetRemoteCommands = z.output<typeof SetRemoteCommands>;
 
 export const CancelAssignments = DeviceIds;
 export const ListInstalledTargets = DeviceIds;

@@ -125,6 +125,22 @@ describe("an assignment", () => {
     expect([fleet.status, fleet.assignedFilenames]).toEqual(["assigned", [NEW.filepath]]);
   });
 
+  it("is told by queues of the first fifty devices that are asked for", async () => {
+    const device = await enrol(director);
+    const { correlationId } = await assign(director, [device], { rpi4: { to: NEW } });
+    const ids = Array.from({ length: 60 }, () => randomUUID());
+    ids[0] = device.uuid;
+    const reply = await director.ask("GET", `/api/v1/assignments?ids=${ids.join(",")}`);
+    expect(Object.keys(reply.json as object).sort()).toEqual(ids.slice(0, 50).sort());
+    expect(reply.json).toMatchObject({ [device.uuid]: [{ correlationId, inFlight: false }] });
+    expect((await director.ask("GET", "/api/v1/assignments")).json).toEqual({});
+    expect(
+      (await director.ask("GET", `/api/v1/assignments?ids=${device.uuid}`, { namespace: "elsewhere" })).json,
+    ).toEqual({
+      [device.uuid]: [],
+    });
+  });
+
   it("says device_no_compatible_hardware for other hardware, an unregistered device and a foreign one", async () => {
     const device = await enrol(director, { hardwareIds: ["toaster"] });
     const unknown = new TestDevice(director);

@@ -1,9 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { assignAddedImages } from "#services/director/service.ts";
 import { ensureRepo } from "#services/keyserver/service.ts";
 import { createTestClock, createTestCtx } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { createCountingDb } from "./counting.ts";
-import { direct, enrol, makeMtu, type TestDevice, type TestDirector } from "./harness.ts";
+import { direct, enrol, image, makeMtu, NEW, type TestDevice, type TestDirector, toTarget } from "./harness.ts";
 
 /* What is asked most, and what is asked for most devices, in statements; BEGIN and COMMIT count. */
 
@@ -85,6 +87,43 @@ describe("a call for many devices", () => {
     const two = await counting.count(assigned([...devices, ...further], 3));
     expect(two.length, two.join("\n")).toBeLessThanOrEqual(75);
     expect(await director.ctx.db.directorAssignment.count()).toBe(2_001);
+  }, 60_000);
+
+  it("updates and takes back 1,000 devices in as many statements as one", async () => {
+    const [first, ...rest] = await manyDevices(1_000);
+    const to = toTarget(NEW);
+    const start = (devices: readonly (string | undefined)[]) => () =>
+      director.ask("POST", "/api/v1/updates/devices", { body: { targets: { rpi4: { to } }, devices } });
+    const one = await counting.count(start([first]));
+    const many = await counting.count(start(rest));
+    const { db } = director.ctx;
+    expect(await db.directorUpdateDevice.count({ where: { status: "Assigned" } })).toBe(1_000);
+    expect(many.length, many.join("\n")).toBe(one.length);
+    const [update] = await db.directorUpdateDevice.findMany({ where: { deviceUuid: rest[0] ?? "" } });
+    const cancelled = await counting.count(() => director.ask("PATCH", `/api/v1/updates/${update?.updateId}`));
+    expect(await db.directorUpdateDevice.count({ where: { status: "Assigned" } })).toBe(1);
+    expect(cancelled.length, cancelled.join("\n")).toBeLessThanOrEqual(30);
+  }, 60_000);
+
+  it("assigns a new image to 1,001 devices that wait for it, a thousand a transaction", async () => {
+    const devices = await manyDevices(1_001);
+    const { ctx } = director;
+    const { namespaceId } = ctx;
+    await ctx.db.directorAutoUpdate.createMany({
+      data: devices.map((deviceUuid) => ({
+        id: randomUUID(),
+        namespaceId,
+        deviceUuid,
+        ecuSerial: "P",
+        targetName: "app",
+      })),
+    });
+    const { filepath: filename, sha256, length } = image("app_9.0");
+    await ctx.db.imageAdded.create({ data: { namespaceId, name: "app", filename, sha256, length } });
+    const statements = await counting.count(() => assignAddedImages(ctx));
+    expect(await ctx.db.directorAssignment.count({ where: { targetFilename: filename } })).toBe(1_001);
+    expect(await ctx.db.imageAdded.count()).toBe(0);
+    expect(statements.length, statements.join("\n")).toBeLessThanOrEqual(50);
   }, 60_000);
 });
 
