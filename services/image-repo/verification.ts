@@ -1,5 +1,6 @@
 import { currentRoot, findRoot } from "#services/keyserver/service.ts";
-import { type RepositorySource, verifyUploaded } from "#services/verification/service.ts";
+import { checkCommit } from "#services/treehub/service.ts";
+import { commitFinding, type RepositorySource, verifyUploaded } from "#services/verification/service.ts";
 import type { ImageRepoCtx } from "./images.ts";
 import { readRole } from "./roles.ts";
 import * as store from "./store.ts";
@@ -26,6 +27,7 @@ function ownSource(ctx: ImageRepoCtx, repoId: string): RepositorySource {
       const opened = await ctx.blobs.open(image.blobKey);
       return opened === null ? { kind: "gone" } : { kind: "bytes", stream: opened.stream };
     },
-    commit: async () => ({ kind: "unknown", text: "The objects of the commit were not looked at yet." }),
+    commit: async (commit) =>
+      commitFinding(ctx.config.TREEHUB_URL === undefined ? await checkCommit(ctx, commit) : null),
   };
 }

@@ -15,7 +15,7 @@ export {
   listOpenpgpKeys,
   removeOpenpgpKey,
 } from "./signatures.ts";
-export type { Content, RepositorySource } from "./source.ts";
+export { type Content, commitFinding, type RepositorySource } from "./source.ts";
 export type { ListedImage, Verification } from "./verify.ts";
 
 /** How many an overview names; the images list has them all. */

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { BackendCtx } from "#lib/backends/backends.ts";
+import type { CommitCheckReply } from "#lib/contracts/ota/treehub.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 
 export type RepositoryRole = "timestamp" | "snapshot" | "targets";
@@ -14,7 +15,7 @@ export type Content =
 /** What walking an OSTree commit came to. */
 export type CommitFinding =
   | { readonly kind: "complete"; readonly objects: number }
-  | { readonly kind: "broken"; readonly text: string }
+  | { readonly kind: "broken"; readonly code: string; readonly text: string }
   | { readonly kind: "unknown"; readonly text: string };
 
 /** An image repository as a device reads it: documents and bytes, nothing that it says about itself. */
@@ -46,6 +47,21 @@ export function httpSource(ctx: BackendCtx): RepositorySource {
         context: { status },
       });
     },
-    commit: async () => ({ kind: "unknown", text: "The objects of an OSTree commit were not looked at." }),
+    commit: async (commit) => commitFinding(await ctx.backends.treehub.checkCommit(ctx, commit)),
   };
+}
+
+/** What TreeHub's own walk over a commit came to. */
+export function commitFinding(check: CommitCheckReply | null): CommitFinding {
+  if (check === null) {
+    return {
+      kind: "unknown",
+      text: "The objects are kept by an external TreeHub, which can't be asked to read them all.",
+    };
+  }
+  const { problem } = check;
+  const objects = Object.values(check.objects).reduce((sum, count) => sum + count, 0);
+  if (problem === null) return { kind: "complete", objects };
+  const where = problem.path === "" ? "" : ` at ${problem.path}`;
+  return { kind: "broken", code: problem.code, text: `${problem.object}${where}: ${problem.text}` };
 }

@@ -87,7 +87,7 @@ async function checkCommit(source: RepositorySource, commit: string): Promise<Ou
   const finding = await source.commit(commit);
   const base = { check: "commit" as const, keyIds: [] };
   if (finding.kind === "unknown") return { ...base, result: "not_checked", code: null, text: finding.text };
-  if (finding.kind === "broken") return { ...base, result: "failed", code: "uptane.hash_mismatch", text: finding.text };
+  if (finding.kind === "broken") return { ...base, result: "failed", code: finding.code, text: finding.text };
   const text = `Commit ${commit}: ${finding.objects} objects are there and have the names that their bytes give.`;
   return { ...base, result: "ok", code: null, text };
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SYSTEM } from "#lib/authz/actor.ts";
@@ -10,12 +10,14 @@ import { relayRequest } from "#lib/http/proxy-route.ts";
 import { plainRoute } from "#lib/http/route.ts";
 import { listAudit } from "#services/audit/service.ts";
 import { scrubImages } from "#services/verification/service.ts";
+import { pushRepository } from "#tests/garage-push/push.ts";
 import { at } from "#tests/harness/api.ts";
 import { loadApiRoutes } from "#tests/harness/api-routes.ts";
 import { startTestConsole, type TestConsole } from "#tests/harness/console.ts";
 import { serveRoutes } from "#tests/harness/console-http.ts";
 import { startTestServices } from "#tests/harness/console-services.ts";
 import { startGnupg } from "#tests/harness/gnupg.ts";
+import { createTestRepository } from "#tests/harness/ostree.ts";
 
 /* A byte flipped in blob storage, and everyone who could tell a device to install it. */
 
@@ -181,5 +183,50 @@ describe("OpenPGP signatures of an image", () => {
     } finally {
       gpg.close();
     }
+  });
+});
+
+describe("an OSTree commit", () => {
+  const checkOf = async (filename: string) => {
+    const { body } = await send("POST", `/api/v1/images/${filename}/verification`);
+    const checks = at(body, "checks");
+    const found = Array.isArray(checks) ? checks.filter(({ result }) => result !== "ok") : [];
+    return [at(body, "state"), ...found.map(({ check, code }) => `${check} ${code}`)];
+  };
+
+  it("is verified with every object below it, and refused when one of them changed", async () => {
+    const repository = createTestRepository();
+    const commit = repository.commit({ "usr/bin/app": randomBytes(200_000), "etc/app.conf": "on" });
+    const base = `http://127.0.0.1:${test.servicesPort}`;
+    const headers = { authorization: `Bearer ${test.servicesToken}` };
+    await pushRepository({ repo: repository.path, baseUrl: `${base}/api/v3`, headers });
+    const target = {
+      name: "tree",
+      version: "1",
+      hardwareIds: ["rpi4"],
+      targetFormat: "OSTREE",
+      checksum: { method: "sha256", hash: commit },
+      length: 0,
+    };
+    const added = await fetch(`${base}/api/v1/user_repo/targets/tree_1`, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify(target),
+    });
+    expect(added.status).toBe(200);
+    expect(await stateOf("tree_1")).toBe("verified");
+    expect(await checkOf("tree_1")).toEqual(["verified"]);
+    const object = repository.objects().find((name) => name.endsWith(".filez")) ?? "";
+    const files = readdirSync(join(test.console.config.DATA_DIR, "blobs"), { recursive: true, withFileTypes: true });
+    const stored = files.find(
+      (file) => file.isFile() && join(file.parentPath, file.name).includes(object.slice(2, 20)),
+    );
+    if (stored === undefined) throw new Error("the object has no file");
+    const path = join(stored.parentPath, stored.name);
+    const bytes = readFileSync(path);
+    bytes[bytes.length - 3] = (bytes.at(-3) ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+    expect(await checkOf("tree_1")).toEqual(["mismatch", expect.stringMatching(/^commit ostree\./)]);
+    expect(await launch("tree_1")).toMatchObject(REFUSED);
   });
 });

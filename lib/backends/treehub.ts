@@ -1,0 +1,26 @@
+import { CommitCheckReply } from "#lib/contracts/ota/treehub.ts";
+import { type BackendCall, type BackendClient, parseReply } from "./http.ts";
+
+export type TreehubBackend = {
+  /**
+   * Has every object of a commit read and held against its name.
+   *
+   * @returns null for an external TreeHub, which has no such thing
+   */
+  checkCommit(call: BackendCall, commit: string): Promise<CommitCheckReply | null>;
+};
+
+/** A tree may have hundreds of thousands of objects. */
+const CHECK_MS = 1_800_000;
+
+/** @param embedded whether the service is ours and has the extension that checks commits */
+export function createTreehubBackend(client: BackendClient, embedded: boolean): TreehubBackend {
+  return {
+    async checkCommit(call, commit) {
+      if (!embedded) return null;
+      const path = `/api/v3/gatehouse/commits/${encodeURIComponent(commit)}/check`;
+      const reply = await client.send(call, { method: "GET", path, withinMs: CHECK_MS });
+      return parseReply(client, reply, CommitCheckReply);
+    },
+  };
+}
