@@ -1,14 +1,18 @@
+import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatDeltaId } from "#lib/ostree/deltas.ts";
 import { sweepTreehub } from "#services/treehub/service.ts";
 import { createTestCtx } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { createTestRepository, ostree, type TestRepository } from "#tests/harness/ostree.ts";
-import { codeOf, type Hub, startHub } from "./harness.ts";
+import { authorization, codeOf, type Hub, startHub } from "./harness.ts";
 
+const run = promisify(execFile);
 let database: TestDatabase;
 let hub: Hub;
 let repository: TestRepository;
@@ -111,6 +115,18 @@ describe("a static delta", () => {
     }
     expect(await codeOf(indexOf(one))).toEqual([404, "delta_missing"]);
     expect((await hub.call("/delta-indexes/ab/cd.index")).status).toBe(404);
+  });
+
+  it("is all that ostree needs to get from one commit to the next", async () => {
+    const device = join(mkdtempSync(join(tmpdir(), "gatehouse-pull-")), "repo");
+    ostree(`--repo=${device}`, "init", "--mode=bare-user");
+    ostree(`--repo=${device}`, "pull-local", repository.path, one);
+    ostree(`--repo=${device}`, "remote", "add", "--no-gpg-verify", "hub", `${hub.url}/api/v2`);
+    expect(await hub.ctx.db.treehubObject.count()).toBe(0);
+    const header = `--http-header=Authorization=${authorization}`;
+    await run("ostree", [`--repo=${device}`, "pull", header, "hub", three]);
+    await run("ostree", [`--repo=${device}`, "fsck"]);
+    expect(ostree(`--repo=${device}`, "cat", three, "/etc/version")).toBe("3");
   });
 
   it("is found by its ends, in the list, and by its commits", async () => {
