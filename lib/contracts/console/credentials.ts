@@ -12,7 +12,7 @@ export const CREDENTIAL_ENTRIES = {
   "root.json": "garage-sign: the signed root that it trusts from then on",
   "targets.pub": "garage-sign: the public key of the list of images",
   "targets.sec": "garage-sign: the PRIVATE key of the list of images. Whoever has it can sign any image",
-  "api_gateway.url": "garage-sign in director mode: where it looks for the API",
+  "api_gateway.url": "garage-sign in director mode, with the right to change keys: where the API is",
 } as const;
 export type CredentialEntry = keyof typeof CREDENTIAL_ENTRIES;
 
