@@ -1,5 +1,6 @@
 import { HydrationBoundary } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { UploadTray } from "#components/images/upload-tray.tsx";
 import { LiveProvider } from "#components/shell/live-provider.tsx";
 import { MeProvider } from "#components/shell/me.tsx";
 import { Rail } from "#components/shell/rail.tsx";
@@ -30,6 +31,7 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
               </main>
             </div>
           </div>
+          <UploadTray />
           <SignInAgain />
         </HydrationBoundary>
       </LiveProvider>

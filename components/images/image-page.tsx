@@ -1,7 +1,6 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { ShieldCheck, ShieldQuestionMark, ShieldX } from "lucide-react";
 import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
@@ -10,34 +9,17 @@ import { GuardedButton } from "#components/shell/me.tsx";
 import { Card, Facts } from "#components/ui/card.tsx";
 import { Digest } from "#components/ui/digest.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
-import { Explain } from "#components/ui/explain.tsx";
 import { Columns, PageHead } from "#components/ui/page.tsx";
 import { Pill, VERIFICATION_STATE } from "#components/ui/status.tsx";
 import { Tag } from "#components/ui/tag.tsx";
-import { AbsoluteTime, BriefTime } from "#components/ui/time.tsx";
+import { AbsoluteTime } from "#components/ui/time.tsx";
 import { api } from "#lib/client/api.ts";
 import { withQuery } from "#lib/client/fetcher.ts";
 import { bytes, count, plural } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
-import type { Image } from "#lib/contracts/console/images.ts";
+import { VerificationPanel } from "./verification-panel.tsx";
 
 const DeleteImageDialog = dynamic(() => import("./delete-image-dialog.tsx").then((module) => module.DeleteImageDialog));
-
-const CHECKS: Record<Image["verification"]["checks"][number]["check"], string> = {
-  root: "Root of trust",
-  timestamp: "Timestamp",
-  snapshot: "Snapshot",
-  targets: "Signature",
-  length: "Length",
-  digest: "Digest",
-  commit: "OSTree commit",
-  openpgp: "OpenPGP",
-};
-const RESULTS = {
-  ok: { icon: ShieldCheck, ink: "text-ok", word: "checked" },
-  failed: { icon: ShieldX, ink: "text-bad", word: "failed" },
-  not_checked: { icon: ShieldQuestionMark, ink: "text-idle", word: "not checked" },
-};
 
 export function ImagePage({ filename }: { filename: string }) {
   const router = useRouter();
@@ -132,42 +114,7 @@ export function ImagePage({ filename }: { filename: string }) {
           </>
         }
       >
-        <Card title="Verification" aside={<Explain term="digest">what is checked?</Explain>}>
-          <ul>
-            {image.verification.checks.map(({ check, result, text, keyIds, at }) => {
-              const { icon: Icon, ink, word } = RESULTS[result];
-              return (
-                <li
-                  key={check}
-                  className="grid grid-cols-[20px_minmax(0,1fr)] gap-x-2 border-b border-line py-2 first:pt-0 last:border-0 last:pb-0 sm:grid-cols-[20px_112px_minmax(0,1fr)_auto]"
-                >
-                  <Icon aria-hidden className={`mt-0.5 size-4 ${ink}`} />
-                  <span className="font-strong">
-                    {CHECKS[check]}
-                    <span className="sr-only">: {word}</span>
-                  </span>
-                  <span className="min-w-0 text-ink-2 wrap-anywhere max-sm:col-start-2">
-                    {text}
-                    {keyIds.length === 0 ? null : (
-                      <span className="flex flex-wrap items-center gap-x-2 text-sm text-ink-3">
-                        key
-                        {keyIds.map((id) => (
-                          <Digest key={id} value={id} label="key id" />
-                        ))}
-                      </span>
-                    )}
-                  </span>
-                  {at === null ? null : (
-                    <span className="num text-sm leading-5 text-ink-3 max-sm:hidden">
-                      <BriefTime at={at} />
-                    </span>
-                  )}
-                </li>
-              );
-            })}
-          </ul>
-          {image.verification.checks.length === 0 ? <p className="text-ink-2">Nothing was checked yet.</p> : null}
-        </Card>
+        <VerificationPanel image={image} />
       </Columns>
       {open === "delete" ? <DeleteImageDialog image={image} onClose={() => void setOpen(null)} /> : null}
     </>

@@ -24,6 +24,7 @@ import { IMAGE_PAGE_SIZE, imageParams, toImageQuery } from "#lib/client/image-pa
 import { keys } from "#lib/client/keys.ts";
 import type { Image } from "#lib/contracts/console/images.ts";
 
+const OpenpgpKeysDialog = dynamic(() => import("./openpgp-keys-dialog.tsx").then((module) => module.OpenpgpKeysDialog));
 const UploadDialog = dynamic(() => import("./upload-dialog.tsx").then((module) => module.UploadDialog));
 
 const COLUMNS: readonly Column<Image>[] = [
@@ -127,7 +128,12 @@ export function ImagesPage() {
             `${plural(data.total, "image")}${filtered ? " match" : ""}`
           )
         }
-        actions={upload}
+        actions={
+          <>
+            <Button onClick={() => void setOpen("keys")}>Trusted keys…</Button>
+            {upload}
+          </>
+        }
       />
       {error !== null ? (
         <ErrorPanel what="The list of images" error={error} retry={() => void refetch()} />
@@ -171,6 +177,7 @@ export function ImagesPage() {
           )}
         </>
       )}
+      {open === "keys" ? <OpenpgpKeysDialog onClose={() => void setOpen(null)} /> : null}
       {open === "upload" ? <UploadDialog onClose={() => void setOpen(null)} /> : null}
     </>
   );

@@ -2,7 +2,7 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "next/navigation";
-import { useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import { Button } from "#components/ui/button.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
 import { Field, Input } from "#components/ui/field.tsx";
@@ -10,13 +10,10 @@ import { FormError, fieldError } from "#components/ui/form-error.tsx";
 import { toast } from "#components/ui/toast.tsx";
 import { bytes } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
-import { type UploadProgress, uploadImage } from "#lib/client/upload.ts";
+import { attendUpload, forgetUpload, startUpload, stopUpload } from "#lib/client/uploads.ts";
+import { UploadBar } from "./upload-bar.tsx";
+import { useUploadTasks } from "./use-upload-tasks.ts";
 
-const STAGES: Record<UploadProgress["stage"], string> = {
-  digest: "Computing the digest…",
-  sending: "Sending…",
-  verifying: "Signing and verifying the stored bytes…",
-};
 const FIELDS = ["name", "version", "hardwareIds", "file"];
 
 /** One image: what it is called, what it is for, and how far its bytes have come. */
@@ -28,10 +25,20 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
   const [version, setVersion] = useState("");
   const [hardware, setHardware] = useState("");
   const [file, setFile] = useState<File | null>(null);
-  const [progress, setProgress] = useState<UploadProgress | null>(null);
-  const [error, setError] = useState<unknown>(null);
-  const running = useRef<AbortController>(null);
-  useEffect(() => () => running.current?.abort(), []);
+  const [key, setKey] = useState("");
+  const task = useUploadTasks().find((one) => one.key === key);
+  const error = task?.state.kind === "failed" ? task.state.error : null;
+  const progress = task?.state.kind === "running" ? task.state : null;
+  const done = task?.state.kind === "done" ? task.state.image : null;
+  useEffect(() => {
+    if (done === null) return;
+    forgetUpload(key);
+    void queryClient.invalidateQueries({ queryKey: keys.images.all });
+    toast.done(`${done.filename} is uploaded`);
+    router.push(`/images/${encodeURIComponent(done.filename)}`);
+  }, [done, key, queryClient, router]);
+  // Closing the dialog leaves the upload to the tray.
+  useEffect(() => () => attendUpload(key, false), [key]);
   const hardwareIds = hardware
     .split(",")
     .map((id) => id.trim())
@@ -39,25 +46,10 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
   const ready = name.trim() !== "" && version.trim() !== "" && hardwareIds.length > 0 && file !== null;
   const busy = progress !== null;
 
-  const submit = async () => {
+  const submit = () => {
     if (!ready || busy) return;
-    const controller = new AbortController();
-    running.current = controller;
-    setError(null);
-    try {
-      const image = await uploadImage(
-        { name: name.trim(), version: version.trim(), hardwareIds, file },
-        setProgress,
-        controller.signal,
-      );
-      await queryClient.invalidateQueries({ queryKey: keys.images.all });
-      toast.done(`${image.filename} is uploaded`);
-      router.push(`/images/${encodeURIComponent(image.filename)}`);
-    } catch (reason) {
-      if (controller.signal.aborted) return;
-      setError(reason);
-      setProgress(null);
-    }
+    if (task !== undefined) stopUpload(task);
+    setKey(startUpload({ name: name.trim(), version: version.trim(), hardwareIds }, file));
   };
   return (
     <Dialog
@@ -67,7 +59,12 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
       sticky={busy}
       footer={
         <>
-          <Button onClick={onClose}>{busy ? "Stop the upload" : "Close"}</Button>
+          {busy && task !== undefined ? (
+            <Button look="quiet" onClick={() => stopUpload(task)}>
+              Stop the upload
+            </Button>
+          ) : null}
+          <Button onClick={onClose}>{busy ? "Go on in the background" : "Close"}</Button>
           <Button type="submit" form={formId} look="primary" busy={busy} disabled={!ready}>
             Upload{file === null ? "" : ` ${bytes(file.size)}`}
           </Button>
@@ -79,7 +76,7 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
         className="grid gap-3.5"
         onSubmit={(event) => {
           event.preventDefault();
-          void submit();
+          submit();
         }}
       >
         <fieldset disabled={busy} className="grid gap-3.5">
@@ -127,29 +124,9 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
             />
           </Field>
         </fieldset>
-        {progress === null ? null : <Progress progress={progress} />}
+        {progress === null ? null : <UploadBar progress={progress} />}
         <FormError what="Not uploaded" error={error} fields={FIELDS} />
       </form>
     </Dialog>
-  );
-}
-
-function Progress({ progress }: { progress: UploadProgress }) {
-  const percent = Math.floor(progress.sent * 100);
-  return (
-    <div>
-      <div className="mb-1 flex text-sm text-ink-2">
-        <span role="status" className="flex-1">
-          {STAGES[progress.stage]}
-        </span>
-        {progress.stage === "sending" ? <span className="num">{percent} %</span> : null}
-      </div>
-      <progress
-        aria-label="Upload"
-        max={100}
-        {...(progress.stage === "sending" ? { value: percent } : {})}
-        className="upload-progress block h-2 w-full"
-      />
-    </div>
   );
 }

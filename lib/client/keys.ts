@@ -28,6 +28,7 @@ export const keys = {
     all: ["images"] as const,
     list: (params: ListParams) => ["images", "list", tidy(params)] as const,
     one: (filename: string) => ["images", "one", filename] as const,
+    openpgpKeys: ["images", "openpgp-keys"] as const,
   },
   updates: {
     all: ["updates"] as const,
