@@ -61,14 +61,6 @@ export async function readRole(ctx: Ctx, repoId: string, role: RoleName): Promis
   return document;
 }
 
-/** The three roles of one moment, as signed. @throws AppError as {@link readRole} */
-export async function readRoles(ctx: Ctx, repoId: string): Promise<Record<RoleName, Buffer>> {
-  await freshFacts(ctx, repoId);
-  const documents = await store.roleDocuments(ctx.db, repoId);
-  const bytesOf = (role: RoleName) => documents.get(role) ?? Buffer.alloc(0);
-  return { targets: bytesOf("targets"), snapshot: bytesOf("snapshot"), timestamp: bytesOf("timestamp") };
-}
-
 /**
  * Renews the roles of which less than `leftMs` is left, and those that name them. Two at once renew once.
  *
@@ -174,7 +166,12 @@ async function signAndStore(
   const now = ctx.clock();
   const version = (facts.find((one) => one.role === role)?.version ?? 0) + 1;
   const expiresAt = new Date(now.getTime() + validMs[role]);
-  const { bytes, checksum } = await signRole(ctx, repoId, role, build({ version, expires: expiresAt }));
+  const { bytes, checksum } = await signRole(
+    { keys: ctx.keys, db: tx },
+    repoId,
+    role,
+    build({ version, expires: expiresAt }),
+  );
   const document = { role, version, bytes, checksum, expiresAt };
   await store.putRole(tx, repoId, document, now);
   return document;
