@@ -154,12 +154,6 @@ export async function roleDocument(db: DbOrTx, repoId: string, role: RoleName): 
   return row === null ? null : { role, ...row, bytes: Buffer.from(row.bytes) };
 }
 
-/** Of one moment: they fit together. */
-export async function roleDocuments(db: DbOrTx, repoId: string): Promise<Map<string, Buffer>> {
-  const rows = await db.imageRole.findMany({ where: { repoId }, select: { role: true, bytes: true } });
-  return new Map(rows.map(({ role, bytes }) => [role, Buffer.from(bytes)]));
-}
-
 export async function putRole(tx: Tx, repoId: string, document: RoleDocument, updatedAt: Date): Promise<void> {
   const { role, version, checksum, expiresAt } = document;
   const content = { version, checksum, expiresAt, updatedAt, bytes: Uint8Array.from(document.bytes) };
