@@ -1,9 +1,10 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import {
   CompleteUpload,
   InitiateQuery,
   OpenUpload,
   PartUrlQuery,
+  UploadLinkQuery,
   UploadPartParams,
   UploadPartQuery,
   type UploadState,
@@ -114,30 +115,47 @@ function registerBodies(app: FastifyInstance, openRepo: OpenRepo): void {
     const part = await receivePart(ctx, req.raw, expected);
     return reply.header("etag", `"${part.md5}"`).send({ number, length: part.length, sha256: part.sha256 });
   });
-  app.put<{ Params: { token: string } }>("/gatehouse/parts/:token", async (req, reply) => {
+  app.put<WithFilename>("/multipart/part/*", async (req, reply) => {
     const { ctx } = await openRepo(req, reply);
-    const { part, filename, length } = openUploadLink(ctx, req.params.token);
-    const stated = req.headers["content-md5"];
-    const md5 = part?.md5 ?? (typeof stated === "string" ? stated : null);
-    const received =
-      part === null
-        ? await receiveToolFile(ctx, req.raw, { filename, length, md5 })
-        : await receivePart(ctx, req.raw, { ...part, md5 });
-    return reply.header("etag", `"${received.md5}"`).send();
+    const { link } = parseEntity(UploadLinkQuery, req.query);
+    return receiveByLink(ctx, req, reply, link ?? "");
   });
   app.put<WithFilename>("/uploads/*", async (req, reply) => {
     const { ctx } = await openRepo(req, reply);
-    // The client may have begun to send; it reads the reply only when somebody takes what it sends.
-    req.raw.resume();
-    const filename = parseEntity(TargetFilename, req.params["*"]);
-    const stated = req.headers["content-length"];
-    if (stated === undefined) {
-      return reply.code(411).type("text/plain; charset=utf-8").send("The request must state its Content-Length.");
-    }
-    const { fileSize: length } = parseEntity(InitiateQuery, { fileSize: stated });
-    await assertNameFree(ctx, { filename, length });
-    return reply.redirect(makeUploadLink(ctx, { namespaceId: ctx.namespaceId, filename, length, part: null }), 302);
+    const { link } = parseEntity(UploadLinkQuery, req.query);
+    return link === undefined ? redirectUpload(ctx, req, reply) : receiveByLink(ctx, req, reply, link);
   });
+}
+
+type FileRequest = FastifyRequest<WithFilename>;
+
+async function receiveByLink(
+  ctx: ImageRepoCtx,
+  req: FileRequest,
+  reply: FastifyReply,
+  link: string,
+): Promise<FastifyReply> {
+  const { part, filename, length } = openUploadLink(ctx, link, req.params["*"]);
+  const stated = req.headers["content-md5"];
+  const md5 = part?.md5 ?? (typeof stated === "string" ? stated : null);
+  const received =
+    part === null
+      ? await receiveToolFile(ctx, req.raw, { filename, length, md5 })
+      : await receivePart(ctx, req.raw, { ...part, md5 });
+  return reply.header("etag", `"${received.md5}"`).send();
+}
+
+/** The client may have begun to send; it reads the reply only when somebody takes what it sends. */
+async function redirectUpload(ctx: ImageRepoCtx, req: FileRequest, reply: FastifyReply): Promise<FastifyReply> {
+  req.raw.resume();
+  const filename = parseEntity(TargetFilename, req.params["*"]);
+  const stated = req.headers["content-length"];
+  if (stated === undefined) {
+    return reply.code(411).type("text/plain; charset=utf-8").send("The request must state its Content-Length.");
+  }
+  const { fileSize: length } = parseEntity(InitiateQuery, { fileSize: stated });
+  await assertNameFree(ctx, { filename, length });
+  return reply.redirect(makeUploadLink(ctx, { namespaceId: ctx.namespaceId, filename, length, part: null }), 302);
 }
 
 /** Of the console's uploads; a tool's are none of its business. */

@@ -27,13 +27,16 @@ export type UploadClaims = z.infer<typeof Claims>;
 export function makeUploadLink(ctx: ImageRepoCtx, claims: UploadClaims): string {
   const content = JSON.stringify({ ...claims, until: ctx.clock().getTime() + VALID_MS });
   const token = Buffer.from(ctx.keys.seal(Buffer.from(content, "utf8"), PURPOSE)).toString("base64url");
-  return `${ctx.config.toolsUrl}/repo/api/v1/user_repo/gatehouse/parts/${token}`;
+  const filename = claims.filename.split("/").map(encodeURIComponent).join("/");
+  const path = claims.part === null ? `uploads/${filename}` : `multipart/part/${filename}`;
+  return `${ctx.config.toolsUrl}/repo/api/v1/user_repo/${path}?link=${token}`;
 }
 
-/** @throws AppError `auth.forbidden` when the link is not ours, has ended or belongs to another namespace */
-export function openUploadLink(ctx: ImageRepoCtx, token: string): UploadClaims {
+/** @throws AppError `auth.forbidden` when the link is not ours, has ended or belongs to another namespace or file */
+export function openUploadLink(ctx: ImageRepoCtx, token: string, filename: string): UploadClaims {
   const { until, ...claims } = Sealed.parse(JSON.parse(unseal(ctx, token)));
-  if (until > ctx.clock().getTime() && claims.namespaceId === ctx.namespaceId) return claims;
+  const isHere = claims.namespaceId === ctx.namespaceId && claims.filename === filename;
+  if (isHere && until > ctx.clock().getTime()) return claims;
   throw new AppError("auth.forbidden", "This upload address is not good any more. Ask for another one.");
 }
 

@@ -22,6 +22,8 @@ export const PartUrlQuery = z.object({
   md5: Base64Md5,
   contentLength: z.coerce.number().int().min(1),
 });
+/** What an address that we gave out says of itself. */
+export const UploadLinkQuery = z.object({ link: z.string().max(4_000).optional() });
 export const CompleteUpload = z.object({
   uploadId: z.guid(),
   partETags: z.array(z.object({ part: PartNumber, eTag: z.string().max(100) })).max(10_000),
