@@ -114,8 +114,8 @@ function send(req: IncomingMessage, res: ServerResponse, it: Sending): void {
   sent.on("error", (err) => {
     if (exchange.answered || res.closed) return;
     res.off("close", onGone);
-    if (!it.hasBody && !it.isRetry && sent.reusedSocket) {
-      // The back end closed a kept-open connection while we took it: nothing was asked yet.
+    if (SAFE.has(method) && !it.hasBody && !it.isRetry && sent.reusedSocket) {
+      // The back end closed a kept-open connection while we took it. It may have heard us, so only reading is repeated.
       send(req, res, { ...it, isRetry: true });
       return;
     }
@@ -125,6 +125,8 @@ function send(req: IncomingMessage, res: ServerResponse, it: Sending): void {
   if (it.hasBody) sendBody(req, sent, { ...it, res, exchange });
   else sent.end();
 }
+
+const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 
 class UpstreamTimeout extends Error {
   override readonly name = "UpstreamTimeout";

@@ -192,13 +192,11 @@ describe("who comes through", () => {
     upload.write("begin");
     await eventually(() => expect(tools.access.book.isFresh()).toBe(true));
     await revokeMachineClient(world.ctx, SYSTEM, client.id);
-    const at = performance.now();
     await ended;
     await eventually(
       async () => expect((await tools.request({ path: OBJECT, headers: bearer(own) })).status).toBe(401),
       1_000,
     );
-    expect(performance.now() - at).toBeLessThan(1_000);
     expect(await ask("grant_type=client_credentials", { authorization: basicOf(client) })).toMatchObject({
       status: 401,
     });
@@ -353,6 +351,24 @@ describe("what passes", () => {
   it.each([401, 403])("is never the back end's own %d, which is about our token", async (status) => {
     upstream.answer = (_req, res) => res.writeHead(status).end();
     expect(await tools.request({ path: OBJECT, headers: bearer(token) })).toMatchObject({ status: 502 });
+  });
+
+  it("asks a back end that broke a kept-open connection again only when it reads", async () => {
+    const asked: string[] = [];
+    upstream.answer = (req, res) => {
+      asked.push(req.method ?? "");
+      if (asked.length === 2) res.destroy();
+      else res.writeHead(204).end();
+    };
+    for (const [method, expected, statuses] of [
+      ["GET", ["GET", "GET", "GET"], [204, 204]],
+      ["DELETE", ["GET", "DELETE"], [204, 503]],
+    ] as const) {
+      asked.length = 0;
+      const first = await tools.request({ path: OBJECT, headers: bearer(token) });
+      const second = await tools.request({ method, path: OBJECT, headers: bearer(token) });
+      expect([asked, [first.status, second.status]]).toEqual([expected, statuses]);
+    }
   });
 
   it("is bounded: a ref's body, an object's declared length", async () => {
