@@ -239,12 +239,29 @@ describe("the back ends' health", () => {
     await expect(ctx.backends.maintain(ctx)).resolves.toBeUndefined();
   });
 
-  it("includes that images are assigned which devices wait for", async () => {
-    const sha256 = "0".repeat(64);
-    await ctx.db.imageAdded.create({
-      data: { namespaceId: ctx.namespaceId, name: "nobody", filename: "nobody-1", sha256, length: 1 },
-    });
+  it("includes that an uploaded image is assigned to the ECUs that wait for its name, once", async () => {
+    const { db, namespaceId } = ctx;
+    const ecu = {
+      deviceUuid: uuid,
+      serial: "P",
+      namespaceId,
+      hardwareId: "rpi4",
+      keyType: "ED25519",
+      publicValue: "00",
+    };
+    await db.directorDevice.create({ data: { uuid, namespaceId, primarySerial: "P", registeredAt: new Date() } });
+    await db.directorEcu.create({ data: { ...ecu, primary: true } });
+    const definition = { id: randomUUID(), namespaceId, deviceUuid: uuid, ecuSerial: "P", targetName: "waited-for" };
+    await db.directorAutoUpdate.create({ data: definition });
+    const uploaded = { filename: "waited-for-1", name: "waited-for", version: "1", hardwareIds: ["rpi4"] };
+    for (const content of ["content", "content"]) {
+      await ctx.backends.reposerver.uploadImage(ctx, { ...uploaded, body: Readable.from([Buffer.from(content)]) });
+    }
+    expect(await db.imageAdded.count({ where: { name: "waited-for" } })).toBe(1);
     await ctx.backends.runDue(ctx);
-    expect(await ctx.db.imageAdded.count()).toBe(0);
+    expect(await db.directorAssignment.findMany({ where: { deviceUuid: uuid } })).toMatchObject([
+      { targetFilename: "waited-for-1", correlationId: `urn:here-ota:auto-update:${definition.id}` },
+    ]);
+    expect(await db.imageAdded.count()).toBe(0);
   });
 });

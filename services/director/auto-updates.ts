@@ -46,6 +46,7 @@ export async function listAutoUpdates(ctx: Ctx, of: { deviceUuid: string; ecuSer
  * @returns how many transactions there was something to do for
  */
 export async function assignAddedImages(ctx: Ctx): Promise<number> {
+  await store.dropUnawaited(ctx.db);
   let steps = 0;
   while (steps < MAX_STEPS && (await ctx.db.$transaction((tx) => step(tx, ctx)))) steps += 1;
   return steps;

@@ -50,3 +50,13 @@ export async function listWaiting(
       ORDER BY "deviceUuid" LIMIT ${of.devices})
     ORDER BY "deviceUuid", "ecuSerial"`;
 }
+
+/** Forgets new images whose name nobody waits for; most are such. Those that somebody is at stay. */
+export async function dropUnawaited(db: DbOrTx): Promise<void> {
+  await db.$executeRaw`
+    DELETE FROM image_added WHERE id IN (
+      SELECT a.id FROM image_added AS a
+      WHERE NOT EXISTS (
+        SELECT 1 FROM director_auto_update AS d WHERE d."namespaceId" = a."namespaceId" AND d."targetName" = a.name)
+      ORDER BY a.id LIMIT 10000 FOR UPDATE OF a SKIP LOCKED)`;
+}

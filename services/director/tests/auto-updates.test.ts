@@ -111,6 +111,16 @@ describe("an image of a name that ECUs wait for", () => {
     expect(await left()).toBe(0);
   });
 
+  it("is found behind any number of images that nobody waits for", async () => {
+    const device = await enrol(director);
+    await define(device, "six");
+    for (let index = 0; index < 10; index += 1) await added(`nobody-${index}`, `nobody-${index}`);
+    await added("six", "six-1.0");
+    await assignAddedImages(director.ctx);
+    expect((await seen(director, device)).open).toMatchObject([{ targetFilename: "six-1.0" }]);
+    expect(await left()).toBe(0);
+  });
+
   it("is not assigned when it was deleted or is damaged by then", async () => {
     const device = await enrol(director);
     await define(device, "five");

@@ -6,8 +6,19 @@ import { METADATA_LIMITS } from "#lib/uptane/limits.ts";
 import { type FullRoot, parseFullRoot, type RootRoleName } from "#lib/uptane/next-root.ts";
 import { signDocument } from "#lib/uptane/signatures.ts";
 import { verifyDirectorTargets, verifyInitialRoot } from "#lib/uptane/verify.ts";
+import { holdKeys } from "#services/director/repository.ts";
 import { describeKeys, ensureRepo, unsignedRoot } from "#services/keyserver/service.ts";
-import { assign, direct, enrol, NEW, type Reply, startDirector, TestDevice, type TestDirector } from "./harness.ts";
+import {
+  assign,
+  direct,
+  enrol,
+  NEW,
+  type Reply,
+  startDirector,
+  TestDevice,
+  type TestDirector,
+  untilSomebodyWaits,
+} from "./harness.ts";
 
 const DAY_MS = 86_400_000;
 const REPO = "/api/v1/admin/repo";
@@ -209,6 +220,25 @@ describe("the root's keys", () => {
     const late = new TestDevice(other);
     expect((await late.register()).status).toBe(201);
     expect((await targetsOf(late)).version).toBe(1);
+  });
+
+  it("wait for whoever signs for a device at that moment, so that nobody's list is left under the old ones", async () => {
+    const { ctx } = director;
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const signing = ctx.db.$transaction(async (tx) => {
+      await holdKeys(tx, repoId);
+      await released;
+    });
+    const { version } = await currentRoot();
+    const rotation = director.ask("PUT", `${REPO}/root/rotate`);
+    await untilSomebodyWaits(director);
+    expect((await currentRoot()).version).toBe(version);
+    release();
+    await signing;
+    expect((await rotation).status).toBe(200);
   });
 
   it("may be replaced by a root that was signed elsewhere, and by no other", async () => {
