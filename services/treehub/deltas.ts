@@ -4,7 +4,15 @@ import { lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { receiveUpload } from "#lib/http/receive-upload.ts";
 import { type DeltaId, formatDeltaId, serialiseDeltaIndex } from "#lib/ostree/deltas.ts";
-import { KEEPING, keyOfNamespace, lockBlob, OBJECT_MAX_BYTES, sendBlob, type TreehubCtx } from "./objects.ts";
+import {
+  KEEPING,
+  keepTurns,
+  keyOfNamespace,
+  lockBlob,
+  OBJECT_MAX_BYTES,
+  sendBlob,
+  type TreehubCtx,
+} from "./objects.ts";
 import * as store from "./store-deltas.ts";
 
 type DeltaFileName = { id: DeltaId; file: string };
@@ -33,15 +41,17 @@ export async function storeDeltaFile(
   });
   try {
     const blobKey = `${keyOfNamespace(ctx.namespaceId)}/deltas/${id.from}-${id.to}/${file}`;
-    await ctx.db.$transaction(async (tx) => {
-      await openDelta(tx, ctx, delta);
-      await store.putDeltaFile(tx, ctx.namespaceId, { deltaId: delta.id, file, blobKey, length: staged.length });
-      if (file === "superblock") {
-        await store.setDeltaState(tx, ctx.namespaceId, { id: delta.id, state: "available", now: ctx.clock() });
-      }
-      await lockBlob(tx, blobKey);
-      await staged.keep(blobKey);
-    }, KEEPING);
+    await keepTurns(() =>
+      ctx.db.$transaction(async (tx) => {
+        await openDelta(tx, ctx, delta);
+        await store.putDeltaFile(tx, ctx.namespaceId, { deltaId: delta.id, file, blobKey, length: staged.length });
+        if (file === "superblock") {
+          await store.setDeltaState(tx, ctx.namespaceId, { id: delta.id, state: "available", now: ctx.clock() });
+        }
+        await lockBlob(tx, blobKey);
+        await staged.keep(blobKey);
+      }, KEEPING),
+    );
   } finally {
     await staged.discard();
   }

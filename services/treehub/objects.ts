@@ -10,6 +10,7 @@ import { receiveUpload } from "#lib/http/receive-upload.ts";
 import { formatObjectName, type ObjectName } from "#lib/ostree/names.ts";
 import { verifiedObject } from "#lib/ostree/verify.ts";
 import * as store from "./store.ts";
+import { createTurns } from "./turns.ts";
 
 /** What TreeHub needs: the usual, and where bytes are. */
 export type TreehubCtx = Ctx & { readonly blobs: BlobStore };
@@ -21,6 +22,11 @@ export const OBJECT_MAX_BYTES = 3_000_000_000;
 
 /** Object storage copies a large one for a while. */
 export const KEEPING = { timeout: 300_000 };
+/**
+ * Each holds a connection to the database until its bytes are in their place. Thirty uploads of one client would take all there are, and
+ * whoever waits for one for long is refused.
+ */
+export const keepTurns = createTurns(4);
 
 /**
  * Receives an object, checks its bytes against its name as they come, and lists it once they are durable: there is no moment at
@@ -54,12 +60,14 @@ export async function storeObject(
   try {
     const blobKey = objectKey(ctx.namespaceId, name);
     const object = { name: objectName, blobKey, length: staged.length, createdAt: ctx.clock() };
-    await ctx.db.$transaction(async (tx) => {
-      await lockBlob(tx, blobKey);
-      if (!(await store.addObject(tx, ctx.namespaceId, object))) throw objectExists();
-      // Last before the commit, so that a listed object always has its bytes; what a failed commit leaves is swept.
-      await staged.keep(blobKey);
-    }, KEEPING);
+    await keepTurns(() =>
+      ctx.db.$transaction(async (tx) => {
+        await lockBlob(tx, blobKey);
+        if (!(await store.addObject(tx, ctx.namespaceId, object))) throw objectExists();
+        // Last before the commit, so that a listed object always has its bytes; what a failed commit leaves is swept.
+        await staged.keep(blobKey);
+      }, KEEPING),
+    );
     return { isForm };
   } finally {
     await staged.discard();
