@@ -30,6 +30,7 @@ export function conditionOf(expression: GroupExpression): Prisma.Sql {
   }
 }
 
+/** By the tag's primary key, one look a device: a condition on the namespace would tempt the planner to another index right after an import. */
 function onText(subject: GroupSubject, test: (text: Prisma.Sql) => Prisma.Sql): Prisma.Sql {
   if (subject.kind === "deviceId") return Prisma.sql`(${test(Prisma.sql`d."deviceId"`)})`;
   return Prisma.sql`EXISTS (SELECT 1 FROM registry_tag AS t WHERE t."deviceUuid" = d.uuid AND t."tagId" = ${subject.tagId}

@@ -30,21 +30,22 @@ export async function listTagsOf(db: DbOrTx, deviceUuids: readonly string[]): Pr
  * @returns the devices that are known
  */
 export async function replaceTags(tx: Tx, namespaceId: string, table: TagTable): Promise<string[]> {
-  const oemIds = table.rows.map(({ oemId }) => oemId);
-  const devices = await tx.$queryRaw<{ uuid: string }[]>`
-    SELECT uuid FROM registry_device WHERE "namespaceId" = ${namespaceId} AND "deviceId" = ANY(${oemIds}::text[])
-    ORDER BY uuid FOR KEY SHARE`;
+  const rows = new Map(table.rows.map(({ oemId, values }) => [oemId, values]));
+  const devices = await tx.$queryRaw<{ uuid: string; deviceId: string }[]>`
+    SELECT uuid, "deviceId" FROM registry_device
+    WHERE "namespaceId" = ${namespaceId} AND "deviceId" = ANY(${[...rows.keys()]}::text[]) ORDER BY uuid FOR KEY SHARE`;
   const uuids = devices.map(({ uuid }) => uuid);
-  await tx.$executeRaw`DELETE FROM registry_tag WHERE "deviceUuid" = ANY(${uuids}::uuid[])`;
-  const rows = table.rows.map(({ oemId, values }) => [oemId, values]);
+  const tags = devices.flatMap(({ uuid, deviceId }) =>
+    (rows.get(deviceId) ?? []).flatMap((value, index) =>
+      value === "" ? [] : [[uuid, table.tagIds[index] ?? "", value]],
+    ),
+  );
+  const column = (index: number) => tags.map((tag) => tag[index] ?? "");
+  await tx.$executeRaw`DELETE FROM registry_tag WHERE "deviceUuid" = ANY(${uuids}::uuid[]) AND "namespaceId" = ${namespaceId}`;
   await tx.$executeRaw`
     INSERT INTO registry_tag ("deviceUuid", "namespaceId", "tagId", value)
-    SELECT d.uuid, ${namespaceId}, tag.id, cell.value
-    FROM jsonb_array_elements(${JSON.stringify(rows)}::jsonb) AS line(columns)
-    JOIN registry_device AS d ON d."namespaceId" = ${namespaceId} AND d."deviceId" = line.columns ->> 0
-    CROSS JOIN LATERAL jsonb_array_elements_text(line.columns -> 1) WITH ORDINALITY AS cell(value, at)
-    JOIN unnest(${[...table.tagIds]}::text[]) WITH ORDINALITY AS tag(id, at) ON tag.at = cell.at
-    WHERE cell.value <> ''`;
+    SELECT tag.uuid, ${namespaceId}, tag.id, tag.value
+    FROM unnest(${column(0)}::uuid[], ${column(1)}::text[], ${column(2)}::text[]) AS tag(uuid, id, value)`;
   return uuids;
 }
 

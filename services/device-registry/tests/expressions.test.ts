@@ -32,12 +32,12 @@ function anyExpression(random: () => number, depth: number): string {
   return `(${inner()} ${pick(random, ["and", "or"])} ${inner()})`;
 }
 
-it("has in 80 smart groups of random expressions exactly the devices that the contract says", async () => {
+it("has in 40 smart groups of random expressions exactly the devices that the contract says", async () => {
   registry.namespace = randomUUID();
   const random = seededRandom(7);
   const text = () => Array.from({ length: Math.floor(random() * 5) }, () => pick(random, [..."aAbB1-_%"])).join("");
   const devices: Subject[] = [];
-  for (let index = 0; index < 25; index += 1) {
+  for (let index = 0; index < 15; index += 1) {
     const deviceId = `${text()}z${index}`;
     devices.push({ uuid: await add(deviceId), deviceId, tags: { t: text(), "u v": text() } });
   }
@@ -48,7 +48,7 @@ it("has in 80 smart groups of random expressions exactly the devices that the co
     tags: Object.fromEntries(Object.entries(device.tags).filter(([, value]) => value !== "")),
   }));
   let mixed = 0;
-  for (let index = 0; index < 80; index += 1) {
+  for (let index = 0; index < 40; index += 1) {
     let typed = anyExpression(random, 3);
     while (typed.length > 200) typed = anyExpression(random, 2);
     const expression = parseStoredExpression(typed);
@@ -57,5 +57,5 @@ it("has in 80 smart groups of random expressions exactly the devices that the co
     expect([printGroupExpression(expression), found]).toEqual([printGroupExpression(expression), expected.sort()]);
     if (found.length > 0 && found.length < devices.length) mixed += 1;
   }
-  expect(mixed).toBeGreaterThan(40);
+  expect(mixed).toBeGreaterThan(15);
 });
