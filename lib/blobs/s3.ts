@@ -38,7 +38,8 @@ const PARTS_AT_ONCE = 2;
 /** What can be copied in one request. */
 const COPY_MAX_BYTES = 5_000_000_000;
 const CONNECT_WITHIN_MS = 5_000;
-const SILENT_FOR_MS = 60_000;
+/** Some servers say nothing until they have copied a large object. */
+const SILENT_FOR_MS = 240_000;
 /** How servers name what is not there. */
 const ABSENT: ReadonlySet<string> = new Set(["NoSuchKey", "NotFound", "NoSuchUpload"]);
 
