@@ -44,7 +44,6 @@ export const UploadPartParams = z.object({ uploadId: z.guid(), number: PartNumbe
 export const UploadPartQuery = z.object({ sha256: Sha256.optional() });
 
 export const UploadPart = z.object({ number: z.number().int(), length: z.number().int(), sha256: Sha256 });
-export type UploadPart = z.infer<typeof UploadPart>;
 
 /** Answer about an upload: part `n` holds the bytes from `(n - 1) * partSize` on; all but the last have that size. */
 export const UploadState = z.object({
