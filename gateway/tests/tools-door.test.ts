@@ -272,8 +272,8 @@ describe("what passes", () => {
   });
 
   it("holds a client back while the back end does not read, in bounded memory", async () => {
-    const size = 200 * 1024 * 1024;
-    let resume: () => void = () => undefined;
+    const size = 96 * 1024 * 1024;
+    let resume: (() => void) | null = null;
     let received = 0;
     const slow = http.createServer((req, res) => {
       resume = () => {
@@ -310,17 +310,18 @@ describe("what passes", () => {
     });
     let before = -1;
     await eventually(() => {
-      const same = written > 1024 * 1024 && written === before;
+      const same = resume !== null && written === before;
       before = written;
       expect(same).toBe(true);
     });
     expect(written).toBeLessThan(size / 2);
-    resume();
+    const readOn: () => void = resume ?? (() => undefined);
+    readOn();
     expect(await status).toBe(204);
     expect(received).toBe(size);
     await other.close();
     slow.close();
-  });
+  }, 40_000);
 
   it("tells a client without the scope so before it sends a body it announced", async () => {
     const reader = await tools.token(await tools.client(["treehub:read"]));
