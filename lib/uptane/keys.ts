@@ -4,6 +4,7 @@ import {
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
+  generateKeyPair as generateRsa,
   type KeyObject,
   sign,
 } from "node:crypto";
@@ -81,10 +82,16 @@ export function generateKeyPair(keytype: KeyType): KeyPair {
     return ed25519Pair(privateKey);
   }
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  return {
-    publicKey: rsaPublicKey(privateKey),
-    privateKey: privateKey.export({ format: "pem", type: "pkcs1" }).toString(),
-  };
+  return rsaPair(privateKey);
+}
+
+/** RSA of 2048 bits, made beside the event loop: it takes up to a second. */
+export function generateRsaKeyPair(): Promise<KeyPair> {
+  return new Promise((resolve, reject) => {
+    generateRsa("rsa", { modulusLength: 2048 }, (error, _publicKey, privateKey) =>
+      error === null ? resolve(rsaPair(privateKey)) : reject(error),
+    );
+  });
 }
 
 /** The Ed25519 pair of a 32-byte seed. @throws AppError `uptane.malformed` */
@@ -182,6 +189,11 @@ function ed25519Pair(privateKey: KeyObject): KeyPair {
 function ed25519PublicHex(privateKey: KeyObject): string {
   const spki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
   return spki.subarray(ED25519_SPKI_PREFIX.length).toString("hex");
+}
+
+function rsaPair(privateKey: KeyObject): KeyPair {
+  const pem = privateKey.export({ format: "pem", type: "pkcs1" }).toString();
+  return { publicKey: rsaPublicKey(privateKey), privateKey: pem };
 }
 
 function rsaPublicKey(privateKey: KeyObject): TufKey {

@@ -1,56 +1,107 @@
+import { randomUUID } from "node:crypto";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import type { KeyType } from "#lib/uptane/keys.ts";
-import type { KeyRole, RepoKind, StoredRoot } from "./service.ts";
+import type { RootRoleName } from "#lib/uptane/next-root.ts";
+import type { OwnKind, RepoKind, StoredRoot } from "./service.ts";
 
-export async function findRepo(db: DbOrTx, namespaceId: string, kind: RepoKind): Promise<{ repoId: string } | null> {
+/** A namespace has as many of these as it wants; the other kinds are one each. */
+const STANDALONE = "standalone:";
+
+export async function findRepo(db: DbOrTx, namespaceId: string, kind: OwnKind): Promise<{ repoId: string } | null> {
   const row = await db.tufRepo.findUnique({ where: { namespaceId_kind: { namespaceId, kind } }, select: { id: true } });
   return row === null ? null : { repoId: row.id };
 }
 
 export async function insertRepo(tx: Tx, repo: { repoId: string; namespaceId: string; kind: RepoKind }): Promise<void> {
   const { repoId: id, namespaceId, kind } = repo;
-  await tx.tufRepo.create({ data: { id, namespaceId, kind }, select: { id: true } });
+  const name = kind === "standalone" ? `${STANDALONE}${id}` : kind;
+  await tx.tufRepo.create({ data: { id, namespaceId, kind: name }, select: { id: true } });
 }
 
-type KeyRow = {
+export type KeyRow = {
   repoId: string;
-  role: KeyRole;
+  role: RootRoleName;
   keyId: string;
   keyType: KeyType;
   publicValue: string;
-  sealedPrivate: Uint8Array<ArrayBuffer>;
+  /** Null for a key that was never here. */
+  sealedPrivate: Uint8Array<ArrayBuffer> | null;
 };
 
 export async function insertKeys(tx: Tx, keys: KeyRow[]): Promise<void> {
-  await tx.tufKey.createMany({ data: keys });
+  await tx.tufKey.createMany({ data: keys, skipDuplicates: true });
 }
 
-/** Keys in use whose private part is here. */
-export async function repoWithKeys(
-  db: DbOrTx,
-  repoId: string,
-): Promise<{
+export type RepoFacts = {
+  repoId: string;
+  namespaceId: string;
   kind: RepoKind;
-  keys: { role: string; keyId: string; keyType: KeyType; sealedPrivate: Uint8Array }[];
-} | null> {
+  /** Another one with each change of keys. */
+  stamp: string;
+  expireNotBefore: Date | null;
+};
+
+export async function repoFacts(db: DbOrTx, repoId: string): Promise<RepoFacts | null> {
   const row = await db.tufRepo.findUnique({
     where: { id: repoId },
-    select: {
-      kind: true,
-      keys: {
-        where: { retiredAt: null, sealedPrivate: { not: null } },
-        orderBy: { keyId: "asc" },
-        select: { role: true, keyId: true, keyType: true, sealedPrivate: true },
-      },
-    },
+    select: { namespaceId: true, kind: true, keysStamp: true, expireNotBefore: true },
   });
   if (row === null) return null;
-  const keys = row.keys.flatMap(({ role, keyId, keyType, sealedPrivate }) =>
+  const { namespaceId, keysStamp: stamp, expireNotBefore } = row;
+  return { repoId, namespaceId, kind: kindOf(row.kind), stamp, expireNotBefore };
+}
+
+export async function setExpireNotBefore(tx: Tx, repoId: string, expireNotBefore: Date): Promise<void> {
+  await tx.tufRepo.updateMany({ where: { id: repoId }, data: { expireNotBefore } });
+}
+
+/** Belongs into every transaction that changes keys or which of them the root lists. */
+export async function renewStamp(tx: Tx, repoId: string): Promise<void> {
+  await tx.tufRepo.updateMany({ where: { id: repoId }, data: { keysStamp: randomUUID() } });
+}
+
+export type PrivateKeyRow = {
+  role: string;
+  keyId: string;
+  keyType: KeyType;
+  publicValue: string;
+  sealedPrivate: Uint8Array;
+};
+
+/** Keys whose private part is here. */
+export async function privateKeys(db: DbOrTx, repoId: string, keyId?: string): Promise<PrivateKeyRow[]> {
+  const rows = await db.tufKey.findMany({
+    where: { repoId, retiredAt: null, sealedPrivate: { not: null }, ...(keyId === undefined ? {} : { keyId }) },
+    orderBy: { keyId: "asc" },
+    select: { role: true, keyId: true, keyType: true, publicValue: true, sealedPrivate: true },
+  });
+  return rows.flatMap(({ sealedPrivate, keyType, ...row }) =>
     sealedPrivate === null
       ? []
-      : [{ role, keyId, keyType: keyType === "RSA" ? ("RSA" as const) : ("ED25519" as const), sealedPrivate }],
+      : [{ ...row, keyType: keyType === "RSA" ? ("RSA" as const) : ("ED25519" as const), sealedPrivate }],
   );
-  return { kind: row.kind === "director" ? "director" : "image", keys };
+}
+
+/** The public part stays; the private one is gone for good. @returns how many */
+export async function dropPrivateKeys(
+  tx: Tx,
+  repoId: string,
+  which: { keyIds: readonly string[] } | { notIn: readonly string[] },
+): Promise<number> {
+  const keyId = "keyIds" in which ? { in: [...which.keyIds] } : { notIn: [...which.notIn] };
+  const { count } = await tx.tufKey.updateMany({
+    where: { repoId, keyId, sealedPrivate: { not: null } },
+    data: { sealedPrivate: null },
+  });
+  return count;
+}
+
+/** Keys that no root lists any more. */
+export async function retireKeys(tx: Tx, repoId: string, of: { listed: readonly string[]; at: Date }): Promise<void> {
+  await tx.tufKey.updateMany({
+    where: { repoId, retiredAt: null, keyId: { notIn: [...of.listed] } },
+    data: { retiredAt: of.at },
+  });
 }
 
 export async function insertRoot(tx: Tx, repoId: string, root: StoredRoot): Promise<void> {
@@ -83,4 +134,9 @@ export async function reposWithRootExpiring(db: DbOrTx, before: Date, limit: num
     ) AS latest
     WHERE "expiresAt" < ${before} ORDER BY "expiresAt" LIMIT ${limit}`;
   return rows.map(({ repoId }) => repoId);
+}
+
+function kindOf(kind: string): RepoKind {
+  if (kind.startsWith(STANDALONE)) return "standalone";
+  return kind === "director" ? "director" : "image";
 }

@@ -104,7 +104,9 @@ describe("signing", () => {
   it("needs no second connection inside a transaction once the repository is known", async () => {
     const narrow = createTestCtx(database.url, { clock, like: ctx, poolSize: 1 });
     const { repoId } = await ensureRepo(inNamespace(narrow, fresh().namespaceId), "image");
-    const signed = await narrow.db.$transaction(() => signRole(narrow, repoId, "snapshot", { a: 1 }));
+    const signed = await narrow.db.$transaction((tx) =>
+      signRole({ keys: narrow.keys, db: tx }, repoId, "snapshot", { a: 1 }),
+    );
     expect(signed.length).toBeGreaterThan(0);
     await narrow.db.$disconnect();
   });
