@@ -11,7 +11,7 @@ import { createUpstreams } from "./upstreams.ts";
 
 await runProcess("gateway", async ({ config, secrets, databaseUrl, ctx: base, onStop }) => {
   const backends = createBackends(config, secrets);
-  const upstreams = createUpstreams(config, secrets);
+  const upstreams = createUpstreams(config, secrets, (path) => backends.registryPath(base, path));
   onStop("back ends", () => {
     backends.close();
     upstreams.close();

@@ -10,10 +10,17 @@ export type Upstream = {
 
 export type Upstreams = Readonly<Record<Destination["upstream"], Upstream>> & { close(): void };
 
-/** @throws AppError `config.invalid` when SERVICES_TOKEN is missing and a service is embedded */
-export function createUpstreams(config: Config, secrets: Secrets): Upstreams {
+/**
+ * @param registryPath where the device registry has what the contract knows under a path; embedded, it has it there
+ * @throws AppError `config.invalid` when SERVICES_TOKEN is missing and a service is embedded
+ */
+export function createUpstreams(
+  config: Config,
+  secrets: Secrets,
+  registryPath: (path: string) => string = (path) => path,
+): Upstreams {
   const agents: http.Agent[] = [];
-  const connect = (baseUrl: string, external: string | undefined): Upstream => {
+  const connect = (baseUrl: string, external: string | undefined, toPath = (path: string) => path): Upstream => {
     const base = new URL(baseUrl);
     const transport = base.protocol === "https:" ? https : http;
     const agent = new transport.Agent({ keepAlive: true, maxFreeSockets: 64 });
@@ -27,14 +34,14 @@ export function createUpstreams(config: Config, secrets: Secrets): Upstreams {
           method,
           host: base.hostname.replace(/^\[|\]$/g, ""),
           ...(base.port === "" ? {} : { port: base.port }),
-          path: `${base.pathname.replace(/\/$/, "")}${path}`,
+          path: `${base.pathname.replace(/\/$/, "")}${toPath(path)}`,
           headers: { ...headers, ...authorization },
         }),
     };
   };
   return {
     director: connect(config.directorUrl, config.DIRECTOR_URL),
-    registry: connect(config.deviceRegistryUrl, config.DEVICE_REGISTRY_URL),
+    registry: connect(config.deviceRegistryUrl, config.DEVICE_REGISTRY_URL, registryPath),
     reposerver: connect(config.reposerverUrl, config.REPOSERVER_URL),
     treehub: connect(config.treehubUrl, config.TREEHUB_URL),
     close() {

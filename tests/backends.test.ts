@@ -1,4 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -171,12 +173,13 @@ describe("the image repository's client", () => {
     await expect(ctx.backends.reposerver.getImage(ctx, "app_4")).rejects.toMatchObject({ code: "image.not_found" });
   });
 
-  it("reads an external repository from its signed targets, not checked", async () => {
+  it("reads a repository that is no Gatehouse from its signed targets, not checked", async () => {
     const { reposerver } = ctx.backends;
     await reposerver.uploadImage(ctx, image("app_5", "five"));
     await reposerver.uploadImage(ctx, image("app_6", "six"));
     const port = (services.server.address() as AddressInfo).port;
-    const external = connect(port, { REPOSERVER_URL: `http://127.0.0.1:${port}`, BACKEND_TOKEN: TOKEN }).reposerver;
+    const classic = await hideExtensions(port);
+    const external = connect(port, { REPOSERVER_URL: classic.url, BACKEND_TOKEN: TOKEN }).reposerver;
     const first = await external.listImages(ctx, ListImages.parse({ limit: 1, sort: "filename", q: "app_" }));
     expect(first.data[0]).toMatchObject({ verification: { state: "not_checked", checks: [] } });
     const names = [first.data[0]?.filename];
@@ -188,8 +191,43 @@ describe("the image repository's client", () => {
     expect(names).toEqual(names.toSorted());
     expect(names).toHaveLength(first.total);
     await expect(external.getImage(ctx, "nothing")).rejects.toMatchObject({ code: "image.not_found" });
+    classic.close();
+  });
+
+  it("reads another Gatehouse's repository with its pages and takes uploads in parts", async () => {
+    await ctx.backends.reposerver.uploadImage(ctx, image("app_7", "seven"));
+    const port = (services.server.address() as AddressInfo).port;
+    const external = connect(port, { REPOSERVER_URL: `http://127.0.0.1:${port}`, BACKEND_TOKEN: TOKEN });
+    expect(await external.reposerver.getImage(ctx, "app_7")).toMatchObject({ verification: { state: "verified" } });
+    const { capabilities } = await external.inspect(ctx, "reposerver");
+    expect(capabilities?.every(({ isAvailable }) => isAvailable)).toBe(true);
   });
 });
+
+/** The same services as somebody else's: without our extensions, and without saying what they are. */
+async function hideExtensions(port: number): Promise<{ url: string; close(): void }> {
+  const server = http.createServer((req, res) => {
+    if (req.url === "/health/version" || req.url?.includes("/gatehouse/")) {
+      res.writeHead(404).end("The requested resource could not be found.");
+      return;
+    }
+    const { method, headers, url } = req;
+    const asked = http.request({ port, host: "127.0.0.1", method, path: url, headers }, (reply) => {
+      res.writeHead(reply.statusCode ?? 502, reply.headers);
+      reply.pipe(res);
+    });
+    req.pipe(asked);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
 
 describe("the director's client", () => {
   const ref = (filename: string) => ({ filename, sha256: "a".repeat(64), length: 10 });

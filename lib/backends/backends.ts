@@ -1,11 +1,14 @@
 import type { Config, Secrets } from "#lib/config/load.ts";
-import { requireSecret } from "#lib/config/load.ts";
+import type { BackendReport, BackendSummary } from "#lib/contracts/console/back-ends.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
+import { capabilitiesOf, createSpeakingClient, speak } from "./capabilities.ts";
 import { createRegistryBackend, type RegistryBackend } from "./device-registry.ts";
 import { createDirectorBackend, type DirectorBackend } from "./director.ts";
+import { createSpokenFinder, type SpokenFinder, toRegistryPath } from "./generation.ts";
 import { type BackendCall, type BackendClient, createBackendClient } from "./http.ts";
-import { createRelay } from "./relay.ts";
+import { BACKEND_IDS, type BackendId, type BackendLink, createLinks } from "./links.ts";
+import { createRelay, type Relay } from "./relay.ts";
 import { createReposerverBackend, type ReposerverBackend } from "./reposerver.ts";
 import { createTreehubBackend, type TreehubBackend } from "./treehub.ts";
 
@@ -13,16 +16,32 @@ import { createTreehubBackend, type TreehubBackend } from "./treehub.ts";
 const MAINTENANCE_MS = 120_000;
 /** A turn may assign an image to five thousand devices. */
 const DUE_MS = 60_000;
+/** Somebody looks at a page and waits. */
+const PROBE_MS = 3_000;
 
-export type BackendHealth = { name: string; ok: boolean; latencyMs: number | null; error: string | null };
+export type BackendHealth = {
+  name: string;
+  isExternal: boolean;
+  ok: boolean;
+  latencyMs: number | null;
+  error: string | null;
+};
 
 export type Backends = {
   readonly registry: RegistryBackend;
   readonly director: DirectorBackend;
   readonly reposerver: ReposerverBackend;
   readonly treehub: TreehubBackend;
-  /** Asks each how it is; never throws. */
+  /** For bytes that are too many to be held, and for calls that are passed on as they are. */
+  readonly relay: Relay;
+  /** What back ends there are, without asking them. */
+  list(): BackendSummary[];
+  /** Asks one how it is and what it can do, whatever its breaker knows; never throws. */
+  inspect(call: BackendCall, id: BackendId): Promise<BackendReport>;
+  /** Asks each that the console can't do without, and each external one, how it is; never throws. */
   probe(call: BackendCall): Promise<BackendHealth[]>;
+  /** Where the device registry has what [A] knows under `path`, as far as is known now; while it is not, that is found out for the next time. */
+  registryPath(call: BackendCall, path: string): string;
   /** Whether the embedded services can use their storage of blobs; nothing to ask when none is embedded. */
   checkStorage(call: BackendCall): Promise<void>;
   /** Has the embedded services re-sign what ends soon; nothing to do when none is embedded. */
@@ -35,31 +54,49 @@ export type Backends = {
 /** The context of a process that calls back ends: console, gateway, worker. */
 export type BackendCtx = Ctx & { readonly backends: Backends };
 
+type Connection = { link: BackendLink; plain: BackendClient; client: BackendClient; spoken: SpokenFinder };
+
 /** @throws AppError `config.invalid` when SERVICES_TOKEN is missing and a service is embedded */
 export function createBackends(config: Config, secrets: Secrets): Backends {
-  const connect = (name: string, baseUrl: string, external: string | undefined) =>
-    createBackendClient({
-      name,
-      baseUrl,
-      token: external === undefined ? requireSecret(secrets, "SERVICES_TOKEN") : (secrets.BACKEND_TOKEN ?? null),
-    });
-  const registry = connect("device registry", config.deviceRegistryUrl, config.DEVICE_REGISTRY_URL);
-  const director = connect("director", config.directorUrl, config.DIRECTOR_URL);
-  const reposerver = connect("image repository", config.reposerverUrl, config.REPOSERVER_URL);
-  const clients = [registry, director, reposerver];
-  const treehub = connect("TreeHub", config.treehubUrl, config.TREEHUB_URL);
-  const relay = createRelay(config, secrets);
-  const embedded = [
-    config.DEVICE_REGISTRY_URL === undefined ? registry : null,
-    config.DIRECTOR_URL === undefined ? director : null,
-    config.REPOSERVER_URL === undefined ? reposerver : null,
-  ].find((client) => client !== null);
+  const links = createLinks(config, secrets);
+  const connect = (id: BackendId): Connection => {
+    const link = links[id];
+    const plain = createBackendClient(link);
+    const setting = id === "device-registry" ? config.DEVICE_REGISTRY_GENERATION : undefined;
+    const spoken = createSpokenFinder(link, plain, { setting });
+    return { link, plain, spoken, client: createSpeakingClient(link, plain, spoken.find) };
+  };
+  const to: Record<BackendId, Connection> = {
+    "device-registry": connect("device-registry"),
+    director: connect("director"),
+    reposerver: connect("reposerver"),
+    keyserver: connect("keyserver"),
+    treehub: connect("treehub"),
+  };
+  const relay = createRelay(links, async (call, { service, path }) => {
+    const { link, spoken } = to[service];
+    return link.isExternal ? speak(link, await spoken.find(call), path) : path;
+  });
+  const isGatehouse = (id: BackendId) => async (call: BackendCall) => (await to[id].spoken.find(call)).isGatehouse;
+  const embedded = BACKEND_IDS.map((id) => to[id]).find(({ link }) => !link.isExternal)?.client;
+  const probed = BACKEND_IDS.map((id) => to[id]).filter(
+    ({ link }) => link.isExternal || (link.id !== "keyserver" && link.id !== "treehub"),
+  );
   return {
-    registry: createRegistryBackend(registry),
-    director: createDirectorBackend(director),
-    reposerver: createReposerverBackend(reposerver, config.REPOSERVER_URL === undefined, relay),
-    treehub: createTreehubBackend(treehub, config.TREEHUB_URL === undefined),
-    probe: (call) => Promise.all(clients.map((client) => probe(client, call))),
+    registry: createRegistryBackend(to["device-registry"].client),
+    director: createDirectorBackend(to.director.client, to.director.spoken.find),
+    reposerver: createReposerverBackend(to.reposerver.client, isGatehouse("reposerver"), relay),
+    treehub: createTreehubBackend(to.treehub.client, isGatehouse("treehub")),
+    relay,
+    list: () => BACKEND_IDS.map((id) => summarise(links[id])),
+    inspect: (call, id) => inspect(to[id], call),
+    probe: (call) => Promise.all(probed.map((connection) => probe(connection, call))),
+    registryPath(call, path) {
+      const { spoken } = to["device-registry"];
+      const known = spoken.known();
+      if (known === null) spoken.find(call).catch(() => undefined);
+      return toRegistryPath(known?.generation ?? config.DEVICE_REGISTRY_GENERATION ?? null, path);
+    },
     async checkStorage(call) {
       await embedded?.send(call, { method: "GET", path: "/api/v1/gatehouse/storage" });
     },
@@ -70,20 +107,58 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
       await embedded?.send(call, { method: "POST", path: "/api/v1/gatehouse/due", withinMs: DUE_MS });
     },
     close() {
-      for (const client of clients) client.close();
-      treehub.close();
+      for (const id of BACKEND_IDS) to[id].plain.close();
       relay.close();
     },
   };
 }
 
-async function probe(client: BackendClient, call: BackendCall): Promise<BackendHealth> {
+function summarise({ id, name, baseUrl, isExternal }: BackendLink): BackendSummary {
+  const url = new URL(baseUrl);
+  url.username = "";
+  url.password = "";
+  return { id, name, url: url.href.replace(/\/$/, ""), isExternal };
+}
+
+async function inspect(connection: Connection, call: BackendCall): Promise<BackendReport> {
+  const { link, plain, spoken } = connection;
   const started = performance.now();
+  const report = { ...summarise(link), latencyMs: null, error: null, version: null };
   try {
-    await client.send(call, { method: "GET", path: "/health" });
-    return { name: client.name, ok: true, latencyMs: Math.round(performance.now() - started), error: null };
+    const reply = await plain.send(call, { method: "GET", path: "/health", isProbe: true, withinMs: PROBE_MS });
+    const latencyMs = Math.round(performance.now() - started);
+    const found = await spoken.find(call);
+    return {
+      ...report,
+      isReachable: true,
+      latencyMs,
+      version: reply.version,
+      generation: found.generation,
+      capabilities: capabilitiesOf(link.id, found),
+      breaker: link.breaker.state(),
+    };
   } catch (error) {
     if (!isAppError(error)) throw error;
-    return { name: client.name, ok: false, latencyMs: null, error: error.message };
+    const known = spoken.known();
+    return {
+      ...report,
+      isReachable: false,
+      error: error.message,
+      generation: known?.generation ?? null,
+      capabilities: known === null ? null : capabilitiesOf(link.id, known),
+      breaker: link.breaker.state(),
+    };
+  }
+}
+
+async function probe({ link, plain }: Connection, call: BackendCall): Promise<BackendHealth> {
+  const { name, isExternal } = link;
+  const started = performance.now();
+  try {
+    await plain.send(call, { method: "GET", path: "/health", isProbe: true, withinMs: PROBE_MS });
+    return { name, isExternal, ok: true, latencyMs: Math.round(performance.now() - started), error: null };
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    return { name, isExternal, ok: false, latencyMs: null, error: error.message };
   }
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { DirectorDeviceState, QueueItem } from "#lib/contracts/ota/director.ts";
 import type { UpdatePlan } from "#lib/domain/eligibility.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
+import type { Spoken } from "./generation.ts";
 import { type BackendCall, type BackendClient, parseReply, refusal } from "./http.ts";
 
 export type AssignmentRefusal = { code: string; description: string };
@@ -20,18 +21,24 @@ export type DirectorBackend = {
     assignment: { correlationId: string; devices: readonly string[]; mtuId: string },
   ): Promise<AssignmentAnswer>;
   /**
-   * Takes assignments of this correlation id back, fetched ones too. The contract knows no such choice: an external director takes back
-   * all that these devices hold.
+   * Takes assignments of this correlation id back, fetched ones too. The contract knows no such choice: a director that is no Gatehouse
+   * takes back all that these devices hold, and one of generation [A] nothing that is in flight.
    *
    * @returns the devices that held one, each once
    */
   cancel(call: BackendCall, of: { devices: readonly string[]; correlationId: string }): Promise<string[]>;
   listAssignments(call: BackendCall, deviceUuid: string): Promise<QueueItem[]>;
-  /** The manifest's bytes as the device sent them. @throws AppError `device.not_found` when there is no such manifest */
+  /**
+   * The manifest's bytes as the device sent them.
+   *
+   * @throws AppError `device.not_found` when there is no such manifest | `backend.unsupported` by a director that is no Gatehouse
+   */
   getManifest(call: BackendCall, of: { deviceUuid: string; sha256: string }): Promise<Buffer>;
-  /** null from a director that has no such reading (an external one). */
+  /** null from a director that has no such reading (one that is no Gatehouse). */
   getState(call: BackendCall, deviceUuid: string): Promise<DirectorDeviceState | null>;
 };
+
+const FORCED_AT_ONCE = 8;
 
 const Refusal = z.object({ code: z.string(), description: z.string() });
 const Answer = z.union([
@@ -82,8 +89,21 @@ const State = z.object({
   ),
 });
 
-export function createDirectorBackend(client: BackendClient): DirectorBackend {
+export function createDirectorBackend(
+  client: BackendClient,
+  find: (call: BackendCall) => Promise<Spoken>,
+): DirectorBackend {
   const extension = (uuid: string) => `/api/v1/admin/devices/${encodeURIComponent(uuid)}/gatehouse`;
+  const queue = (uuid: string) => `/api/v1/assignments/${encodeURIComponent(uuid)}`;
+  const listAssignments: DirectorBackend["listAssignments"] = async (call, deviceUuid) =>
+    parseReply(client, await client.send(call, { method: "GET", path: queue(deviceUuid) }), Queue);
+  async function forceCancel(call: BackendCall, of: { uuid: string; correlationId: string }): Promise<string | null> {
+    const held = await listAssignments(call, of.uuid);
+    if (!held.some(({ correlationId }) => correlationId === of.correlationId)) return null;
+    const request = { method: "PATCH", path: queue(of.uuid), headers: { "x-trx-force": "true" } } as const;
+    const { status } = await client.send(call, { ...request, accept: [404, 409] });
+    return status < 300 ? of.uuid : null;
+  }
   return {
     async createMtu(call, plan) {
       const json = { targets: mapValues(plan, ({ from, to }) => ({ from: from && toTarget(from), to: toTarget(to) })) };
@@ -110,13 +130,23 @@ export function createDirectorBackend(client: BackendClient): DirectorBackend {
         json: devices,
         headers,
       });
-      return [...new Set(parseReply(client, reply, z.array(z.string())))];
+      const dropped = new Set(parseReply(client, reply, z.array(z.string())));
+      const { generation, isGatehouse } = await find(call);
+      if (isGatehouse || generation !== "B") return [...dropped];
+      // This director takes back what is in flight only device by device, and all that the device holds.
+      const left = devices.filter((uuid) => !dropped.has(uuid));
+      for (let from = 0; from < left.length; from += FORCED_AT_ONCE) {
+        const forced = await Promise.all(
+          left.slice(from, from + FORCED_AT_ONCE).map((uuid) => forceCancel(call, { uuid, correlationId })),
+        );
+        for (const uuid of forced) if (uuid !== null) dropped.add(uuid);
+      }
+      return [...dropped];
     },
-    async listAssignments(call, deviceUuid) {
-      const path = `/api/v1/assignments/${encodeURIComponent(deviceUuid)}`;
-      return parseReply(client, await client.send(call, { method: "GET", path }), Queue);
-    },
+    listAssignments,
     async getManifest(call, { deviceUuid, sha256 }) {
+      if (!(await find(call)).isGatehouse)
+        throw new AppError("backend.unsupported", "Signed manifests stay with this director.");
       const path = `${extension(deviceUuid)}/manifests/${encodeURIComponent(sha256)}`;
       const reply = await client.send(call, { method: "GET", path, accept: [404] });
       if (reply.status === 404)
@@ -124,6 +154,7 @@ export function createDirectorBackend(client: BackendClient): DirectorBackend {
       return reply.body;
     },
     async getState(call, deviceUuid) {
+      if (!(await find(call)).isGatehouse) return null;
       const reply = await client.send(call, {
         method: "GET",
         path: `${extension(deviceUuid)}/state`,

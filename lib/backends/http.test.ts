@@ -5,6 +5,7 @@ import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { createBreaker } from "./breaker.ts";
 import { type BackendClient, createBackendClient } from "./http.ts";
 
 const CALL = { namespaceId: "ns-1", requestId: "request-1" };
@@ -32,7 +33,13 @@ async function serve(handler: http.RequestListener, basePath = ""): Promise<Serv
 }
 
 function connect(baseUrl: string, token: string | null = "secret", limits = {}): BackendClient {
-  const client = createBackendClient({ name: "director", baseUrl, token, limits });
+  const client = createBackendClient({
+    name: "director",
+    baseUrl,
+    token,
+    limits,
+    breaker: createBreaker({ name: "director" }),
+  });
   closers.push(() => client.close());
   return client;
 }

@@ -3,7 +3,8 @@ import https from "node:https";
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { z } from "zod";
-import { AppError } from "#lib/errors/app-error.ts";
+import { AppError, isAppError } from "#lib/errors/app-error.ts";
+import type { Breaker } from "./breaker.ts";
 
 const LIMITS = { connectMs: 2_000, wholeMs: 15_000, uploadIdleMs: 60_000 };
 const REPLY_MAX_BYTES = 16_777_216;
@@ -20,11 +21,14 @@ export type BackendRequest = {
   headers?: Readonly<Record<string, string>>;
   /** Statuses of 400 and above that the caller reads itself. */
   accept?: readonly number[];
-  /** Of the whole call, where 15 s are not enough. */
+  /** Of the whole call, where 15 s are not right. */
   withinMs?: number;
+  /** Asks whatever the breaker knows, and tells it. */
+  isProbe?: true;
 };
 
-export type BackendReply = { status: number; body: Buffer };
+/** `version` is what the service says it is, at most 100 characters. */
+export type BackendReply = { status: number; body: Buffer; version: string | null };
 
 export type BackendClient = {
   /** As people know it: "director". */
@@ -38,6 +42,7 @@ export function createBackendClient(options: {
   name: string;
   baseUrl: string;
   token: string | null;
+  breaker: Breaker;
   limits?: Partial<typeof LIMITS>;
 }): BackendClient {
   const limits = { ...LIMITS, ...options.limits };
@@ -71,18 +76,32 @@ export function createBackendClient(options: {
       limits: { ...limits, wholeMs: request.withinMs ?? limits.wholeMs },
     });
   }
+  async function attempts(call: BackendCall, request: BackendRequest): Promise<BackendReply> {
+    const mayRepeat = request.method === "GET" && request.isProbe !== true;
+    try {
+      const reply = await attempt(call, request);
+      return mayRepeat && [502, 503, 504].includes(reply.status) ? await attempt(call, request) : reply;
+    } catch (error) {
+      if (!mayRepeat || !isAppError(error, "backend.unreachable") || call.signal?.aborted) throw error;
+      return attempt(call, request);
+    }
+  }
+  async function guarded(call: BackendCall, request: BackendRequest): Promise<BackendReply> {
+    const isFailure = (error: unknown) => isUnanswered(error, call, request);
+    if (request.isProbe !== true) return options.breaker.run(() => attempts(call, request), { isFailure });
+    try {
+      const reply = await attempts(call, request);
+      options.breaker.record(true);
+      return reply;
+    } catch (error) {
+      if (isFailure(error)) options.breaker.record(false);
+      throw error;
+    }
+  }
   return {
     name: options.name,
     async send(call, request) {
-      let reply: BackendReply;
-      try {
-        reply = await attempt(call, request);
-        if (request.method === "GET" && [502, 503, 504].includes(reply.status)) reply = await attempt(call, request);
-      } catch (error) {
-        if (request.method !== "GET" || !(error instanceof AppError) || error.code !== "backend.unreachable")
-          throw error;
-        reply = await attempt(call, request);
-      }
+      const reply = await guarded(call, request);
       if (reply.status < 300 || request.accept?.includes(reply.status)) return reply;
       throw refusal(options.name, reply);
     },
@@ -140,7 +159,7 @@ function exchange(
     sent.on("error", fail);
     sent.once("response", (res) => {
       collect(res, name).then((body) => {
-        settle(() => resolve({ status: res.statusCode ?? 0, body }));
+        settle(() => resolve({ status: res.statusCode ?? 0, body, version: versionOf(res) }));
         if (!sent.writableFinished) sent.destroy(); // it answered before it had all: nothing more to send
       }, fail);
     });
@@ -154,6 +173,18 @@ function exchange(
     sent.once("close", () => upload.destroy());
     upload.pipe(sent);
   });
+}
+
+/** An upload may be silent because of whoever uploads, and a caller who left says nothing about the service. */
+function isUnanswered(error: unknown, call: BackendCall, request: BackendRequest): boolean {
+  if (call.signal?.aborted) return false;
+  if (isAppError(error, "backend.unreachable")) return true;
+  return isAppError(error, "backend.timeout") && request.upload === undefined;
+}
+
+function versionOf({ headers }: http.IncomingMessage): string | null {
+  const version = headers["x-ats-version"];
+  return typeof version === "string" && version !== "" ? version.slice(0, 100) : null;
 }
 
 async function collect(res: http.IncomingMessage, name: string): Promise<Buffer> {

@@ -7,7 +7,7 @@ import { parseReply } from "./http.ts";
 import { asImageError, isRefused } from "./image-errors.ts";
 
 export type ImageUploads = {
-  /** @throws AppError `upload.unsupported` (an external repository) | `image.exists` | `image.invalid` */
+  /** @throws AppError `upload.unsupported` (a repository that is no Gatehouse) | `image.exists` | `image.invalid` */
   open(call: BackendCall, upload: OpenUpload): Promise<UploadState>;
   /** @throws AppError `upload.not_found` */
   get(call: BackendCall, id: string): Promise<UploadState>;
@@ -24,7 +24,10 @@ const PATH = "/api/v1/user_repo/gatehouse/uploads";
 const COMPLETE_MS = 600_000;
 
 /** Uploads in parts are our own extension of the contract. */
-export function createImageUploads(client: BackendClient, embedded: boolean): ImageUploads {
+export function createImageUploads(
+  client: BackendClient,
+  isGatehouse: (call: BackendCall) => Promise<boolean>,
+): ImageUploads {
   const send = (call: BackendCall, request: BackendRequest) =>
     client.send(call, request).catch((error: unknown) => {
       if (isRefused(error, 404)) throw new AppError("upload.not_found", "There is no such upload.", { cause: error });
@@ -32,7 +35,7 @@ export function createImageUploads(client: BackendClient, embedded: boolean): Im
     });
   return {
     async open(call, upload) {
-      if (!embedded) {
+      if (!(await isGatehouse(call))) {
         throw new AppError("upload.unsupported", "The image repository takes an image in one piece only.");
       }
       return parseReply(client, await send(call, { method: "POST", path: PATH, json: upload }), UploadState);

@@ -1,9 +1,9 @@
 import http from "node:http";
 import https from "node:https";
 import type { Readable } from "node:stream";
-import { type Config, requireSecret, type Secrets } from "#lib/config/load.ts";
-import { AppError } from "#lib/errors/app-error.ts";
+import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import type { BackendCall } from "./http.ts";
+import type { BackendLinks } from "./links.ts";
 import type { ProxiedService } from "./proxy-table.ts";
 
 const CONNECT_MS = 2_000;
@@ -24,7 +24,7 @@ export type RelayRequest = {
 export type RelayReply = { status: number; headers: Readonly<Record<string, string>>; body: Readable };
 
 export type Relay = {
-  /** Sends a request as it is and gives the answer as it comes; redirects are answers. @throws AppError `backend.unreachable` | `backend.timeout` */
+  /** Sends a request as it is and gives the answer as it comes; redirects are answers. @throws AppError `backend.unreachable` | `backend.timeout` | `backend.unsupported` */
   send(call: BackendCall, request: RelayRequest): Promise<RelayReply>;
   close(): void;
 };
@@ -33,35 +33,39 @@ export type Relay = {
 const KEPT =
   /^(?:content-(?:type|length|range|disposition)|accept-ranges|etag|last-modified|location|retry-after|x-ats-.*)$/;
 
-/** @throws AppError `config.invalid` when SERVICES_TOKEN is missing and a service is embedded */
-export function createRelay(config: Config, secrets: Secrets): Relay {
-  const external = (url: string | undefined) =>
-    url === undefined ? requireSecret(secrets, "SERVICES_TOKEN") : (secrets.BACKEND_TOKEN ?? null);
-  const services: Record<ProxiedService, { base: URL; token: string | null }> = {
-    "device-registry": { base: new URL(config.deviceRegistryUrl), token: external(config.DEVICE_REGISTRY_URL) },
-    director: { base: new URL(config.directorUrl), token: external(config.DIRECTOR_URL) },
-    reposerver: { base: new URL(config.reposerverUrl), token: external(config.REPOSERVER_URL) },
-  };
+/** @param toPath where a service has what its contract knows under a path */
+export function createRelay(
+  links: BackendLinks,
+  toPath: (call: BackendCall, request: RelayRequest) => Promise<string>,
+): Relay {
   const agents = { "http:": new http.Agent({ keepAlive: true }), "https:": new https.Agent({ keepAlive: true }) };
+  const start = (call: BackendCall, request: RelayRequest, path: string) => {
+    const { baseUrl, token } = links[request.service];
+    const base = new URL(baseUrl);
+    const secure = base.protocol === "https:";
+    return (secure ? https : http).request({
+      agent: agents[secure ? "https:" : "http:"],
+      method: request.method,
+      host: base.hostname.replace(/^\[|\]$/g, ""),
+      ...(base.port === "" ? {} : { port: base.port }),
+      path: base.pathname.replace(/\/$/, "") + path,
+      headers: {
+        ...request.headers,
+        "accept-encoding": "identity",
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        "x-ats-namespace": call.namespaceId,
+        "x-request-id": call.requestId,
+      },
+    });
+  };
   return {
-    send(call, request) {
-      const { base, token } = services[request.service];
-      const secure = base.protocol === "https:";
-      const sent = (secure ? https : http).request({
-        agent: agents[secure ? "https:" : "http:"],
-        method: request.method,
-        host: base.hostname.replace(/^\[|\]$/g, ""),
-        ...(base.port === "" ? {} : { port: base.port }),
-        path: base.pathname.replace(/\/$/, "") + request.path,
-        headers: {
-          ...request.headers,
-          "accept-encoding": "identity",
-          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-          "x-ats-namespace": call.namespaceId,
-          "x-request-id": call.requestId,
-        },
-      });
-      return exchange(sent, call, request);
+    async send(call, request) {
+      const { breaker } = links[request.service];
+      const path = await toPath(call, request);
+      const isFailure = (error: unknown) =>
+        !call.signal?.aborted &&
+        (isAppError(error, "backend.unreachable") || (request.body === null && isAppError(error, "backend.timeout")));
+      return breaker.run(() => exchange(start(call, request, path), call, request), { isFailure });
     },
     close() {
       for (const agent of Object.values(agents)) agent.destroy();

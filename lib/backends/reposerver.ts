@@ -17,13 +17,13 @@ export type NewImage = {
   name: string;
   version: string;
   hardwareIds: readonly string[];
-  /** Of an embedded repository: bytes of another digest are refused. */
+  /** Of a Gatehouse: bytes of another digest are refused. */
   sha256?: string;
   body: Readable;
 };
 
 export type ReposerverBackend = {
-  /** What verified an image is known only of the embedded service; images of an external one are "not checked". */
+  /** What verified an image is known only of a Gatehouse; images of any other repository are "not checked". */
   listImages(call: BackendCall, query: ListImages): Promise<Page<RepoImage>>;
   /** @throws AppError `image.not_found` */
   getImage(call: BackendCall, filename: string): Promise<RepoImage>;
@@ -47,12 +47,12 @@ const REPO = "/api/v1/user_repo";
 const EXTENSION = `${REPO}/gatehouse/targets`;
 
 /**
- * @param embedded whether the service is ours and has the extension that knows of verification
+ * @param isGatehouse whether the service is one of ours and has the extensions
  * @param relay for bytes that are too many to be held
  */
 export function createReposerverBackend(
   client: BackendClient,
-  embedded: boolean,
+  isGatehouse: (call: BackendCall) => Promise<boolean>,
   relay: Pick<Relay, "send">,
 ): ReposerverBackend {
   const get = <T extends z.ZodType>(call: BackendCall, path: string, schema: T): Promise<z.infer<T>> =>
@@ -61,11 +61,11 @@ export function createReposerverBackend(
     listSignedTargets(client, await client.send(call, { method: "GET", path: `${REPO}/targets.json` }));
   return {
     async listImages(call, query) {
-      if (embedded) return get(call, `${EXTENSION}?${toQuery(query)}`, RepoImagePage);
+      if (await isGatehouse(call)) return get(call, `${EXTENSION}?${toQuery(query)}`, RepoImagePage);
       return (await signedTargets(call)).page(query);
     },
     async getImage(call, filename) {
-      if (embedded) return get(call, `${EXTENSION}/${encodeURIComponent(filename)}`, RepoImage);
+      if (await isGatehouse(call)) return get(call, `${EXTENSION}/${encodeURIComponent(filename)}`, RepoImage);
       return (await signedTargets(call)).get(filename);
     },
     async uploadImage(call, image) {
@@ -76,7 +76,7 @@ export function createReposerverBackend(
         hardwareIds: image.hardwareIds.join(","),
         targetFormat: "BINARY",
       });
-      if (embedded && image.sha256 !== undefined) query.set("sha256", image.sha256);
+      if (image.sha256 !== undefined && (await isGatehouse(call))) query.set("sha256", image.sha256);
       const { body, contentType } = toMultipart(image);
       const path = `${REPO}/targets/${toPath(image.filename)}?${query}`;
       await client.send(call, { method: "PUT", path, upload: { body, contentType } }).catch(asImageError);
@@ -87,7 +87,7 @@ export function createReposerverBackend(
         return asImageError(error);
       });
     },
-    uploads: createImageUploads(client, embedded),
+    uploads: createImageUploads(client, isGatehouse),
     async readMetadata(call, name) {
       const { status, body } = await client.send(call, { method: "GET", path: `${REPO}/${name}`, accept: [404] });
       return status === 404 ? null : body;

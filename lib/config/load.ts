@@ -22,6 +22,7 @@ export type Config = Settings & {
   readonly deviceRegistryUrl: string;
   readonly directorUrl: string;
   readonly reposerverUrl: string;
+  readonly keyserverUrl: string;
   readonly treehubUrl: string;
   readonly toolsUrl: string;
 };
@@ -151,6 +152,7 @@ function withDefaults(settings: Settings): Config {
     deviceRegistryUrl: settings.DEVICE_REGISTRY_URL ?? embedded,
     directorUrl: settings.DIRECTOR_URL ?? embedded,
     reposerverUrl: settings.REPOSERVER_URL ?? embedded,
+    keyserverUrl: settings.KEYSERVER_URL ?? embedded,
     treehubUrl: settings.TREEHUB_URL ?? embedded,
     toolsUrl:
       settings.TOOLS_URL ?? `https://${urlHost(settings.GATEWAY_HOST[0] ?? "localhost")}:${settings.TOOLS_DOOR_PORT}`,

@@ -48,7 +48,14 @@ export const SETTINGS = z.object({
   DEVICE_REGISTRY_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
   DIRECTOR_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
   REPOSERVER_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
+  KEYSERVER_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
   TREEHUB_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
+  DEVICE_REGISTRY_GENERATION: z
+    .enum(["A", "B"])
+    .optional()
+    .describe(
+      "What an external device registry speaks: A (a host of its own) or B (part of the director); found out by default",
+    ),
   S3_BUCKET: z
     .string()
     .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "must be the name of a bucket")

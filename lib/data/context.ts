@@ -1,6 +1,6 @@
 import { type CookieNames, cookieNames } from "#lib/auth/cookies.ts";
 import { type BackendCtx, createBackends } from "#lib/backends/backends.ts";
-import { createRelay, type Relay } from "#lib/backends/relay.ts";
+import type { Relay } from "#lib/backends/relay.ts";
 import { loadConfig, requireSecret } from "#lib/config/load.ts";
 import { DEFAULT_NAMESPACE } from "#lib/ctx.ts";
 import { createLiveEvents, type LiveEvents } from "#lib/data/live-events.ts";
@@ -64,7 +64,6 @@ async function createConsole(): Promise<Console> {
   try {
     const installId = await ensureInstallId(db);
     const backends = createBackends(config, secrets);
-    const relay = createRelay(config, secrets);
     const live = await createLiveEvents({ databaseUrl, log });
     return {
       config,
@@ -73,14 +72,13 @@ async function createConsole(): Promise<Console> {
       clock: () => new Date(),
       keys: createMasterKey(requireSecret(secrets, "MASTER_KEY")),
       backends,
-      relay,
+      relay: backends.relay,
       live,
       cookies: cookieNames(installId, config.publicUrl),
       authSecret: requireSecret(secrets, "NEXTAUTH_SECRET"),
       async dispose() {
         await live.close();
         backends.close();
-        relay.close();
         await db.$disconnect();
       },
     };

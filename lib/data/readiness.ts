@@ -19,11 +19,6 @@ export async function checkReadiness(): Promise<Readiness> {
   }
   const call = { namespaceId: DEFAULT_NAMESPACE, requestId: crypto.randomUUID() };
   const [database, backends] = await Promise.all([checkDatabase(it), it.backends.probe(call)]);
-  const { DEVICE_REGISTRY_URL, DIRECTOR_URL, REPOSERVER_URL } = it.config;
-  const external = new Set<string>();
-  if (DEVICE_REGISTRY_URL !== undefined) external.add("device registry");
-  if (DIRECTOR_URL !== undefined) external.add("director");
-  if (REPOSERVER_URL !== undefined) external.add("image repository");
   const storage = it.config.S3_BUCKET === undefined ? {} : { object_storage: await checkStorage(it, call) };
   const listening = it.live.connected();
   return summarise({
@@ -31,7 +26,10 @@ export async function checkReadiness(): Promise<Readiness> {
     ...storage,
     notifications: { ok: listening, needed: true, error: listening ? null : "The connection for changes is lost." },
     ...Object.fromEntries(
-      backends.map(({ name, ok, error }) => [name.replaceAll(" ", "_"), { ok, needed: !external.has(name), error }]),
+      backends.map(({ name, isExternal, ok, error }) => [
+        name.replaceAll(" ", "_"),
+        { ok, needed: !isExternal, error },
+      ]),
     ),
   });
 }

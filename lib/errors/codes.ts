@@ -92,6 +92,7 @@ export const ERROR_CODES = [
   "backend.unreachable",
   "backend.timeout",
   "backend.refused",
+  "backend.unsupported",
   "backend.invalid_reply",
   // OTA Connect contracts: "ota." and the contract's own code (lib/http/ota-errors.ts)
   "ota.unauthorized",

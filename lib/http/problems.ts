@@ -84,6 +84,7 @@ export const PROBLEMS = {
   "backend.unreachable": { status: 502, title: "A back end does not answer" },
   "backend.timeout": { status: 504, title: "A back end took too long" },
   "backend.refused": { status: 502, title: "A back end refused" },
+  "backend.unsupported": { status: 501, title: "A back end can't do this" },
   "backend.invalid_reply": { status: 502, title: "A back end's reply makes no sense" },
   "ota.unauthorized": { status: 401, title: "The services token is missing or wrong" },
   "ota.malformed_body": { status: 400, title: "The request is not JSON" },

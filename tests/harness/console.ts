@@ -8,7 +8,6 @@ import { sealSessionToken } from "#lib/auth/session-cookie.ts";
 import { SHELL, SYSTEM } from "#lib/authz/actor.ts";
 import { ROLES, type Role } from "#lib/authz/permissions.ts";
 import { createBackends } from "#lib/backends/backends.ts";
-import { createRelay } from "#lib/backends/relay.ts";
 import { loadConfig } from "#lib/config/load.ts";
 import { type Console, disposeConsole, installConsole, requestCtx } from "#lib/data/context.ts";
 import { createLiveEvents } from "#lib/data/live-events.ts";
@@ -56,7 +55,6 @@ export async function startTestConsole(settings: Record<string, string> = {}): P
   const db = createDb(database.url, { poolSize: 5 });
   const live = await createLiveEvents({ databaseUrl: database.url, log });
   const backends = createBackends(config, secrets);
-  const relay = createRelay(config, secrets);
   const console: Console = {
     config,
     db,
@@ -64,14 +62,13 @@ export async function startTestConsole(settings: Record<string, string> = {}): P
     clock: () => new Date(),
     keys: createMasterKey(masterKey),
     backends,
-    relay,
+    relay: backends.relay,
     live,
     cookies: cookieNames(await ensureInstallId(db), PUBLIC_URL),
     authSecret,
     async dispose() {
       await live.close();
       backends.close();
-      relay.close();
       await db.$disconnect();
     },
   };
