@@ -43,13 +43,12 @@ export async function deletePrivateKey(ctx: Ctx, repoId: string, keyId: string):
 
 /** The targets keys with their private parts; null when one of them is offline. @throws AppError `ota.no_repo_for_namespace` */
 export async function targetsKeyPairs(ctx: Ctx, repoId: string): Promise<readonly KeyPairJson[] | null> {
-  const rows = await targetsRows(ctx, repoId);
-  return rows?.map((row) => toPair(ctx, repoId, row)) ?? null;
-}
-
-/** Whether every targets key is here, without opening any. @throws AppError `ota.no_repo_for_namespace` */
-export async function areTargetsKeysOnline(ctx: Ctx, repoId: string): Promise<boolean> {
-  return (await targetsRows(ctx, repoId)) !== null;
+  const latest = await latestRoot(ctx.db, repoId);
+  const keyIds = new Set(rootOf(latest.bytes).roles.get("targets")?.keyids);
+  const rows = (await store.privateKeys(ctx.db, repoId)).filter(({ keyId }) => keyIds.has(keyId));
+  const byId = new Map(rows.map((row) => [row.keyId, row]));
+  if (byId.size < keyIds.size || keyIds.size === 0) return null;
+  return [...byId.values()].map((row) => toPair(ctx, repoId, row));
 }
 
 /** Which keys speak for which role, and which of them can sign here. @throws AppError `ota.no_repo_for_namespace` */
@@ -77,14 +76,6 @@ export async function describeKeys(
     expireNotBefore: repo?.expireNotBefore ?? null,
     roles,
   };
-}
-
-async function targetsRows(ctx: Ctx, repoId: string): Promise<readonly store.PrivateKeyRow[] | null> {
-  const latest = await latestRoot(ctx.db, repoId);
-  const keyIds = new Set(rootOf(latest.bytes).roles.get("targets")?.keyids);
-  const rows = (await store.privateKeys(ctx.db, repoId)).filter(({ keyId }) => keyIds.has(keyId));
-  const byId = new Map(rows.map((row) => [row.keyId, row]));
-  return byId.size === keyIds.size && keyIds.size > 0 ? [...byId.values()] : null;
 }
 
 function toPair(ctx: Ctx, repoId: string, row: store.PrivateKeyRow): KeyPairJson {
