@@ -9,7 +9,8 @@ export interface Rule {
   readonly packages?: readonly RegExp[];
 }
 
-const CONSOLE_AREAS = "identity|fleet|rollouts|accounts|audit|notifications|catalog|overview|simulations|backend-calls|verification";
+const CONSOLE_AREAS =
+  "identity|fleet|rollouts|accounts|audit|notifications|catalog|overview|simulations|backend-calls|verification|signing-keys";
 const CONSOLE_SERVICES = new RegExp(`^services/(${CONSOLE_AREAS})/service\\.ts$`);
 const LIB = /^lib\//;
 const PURE = /^lib\/(uptane|pki|domain|authz|errors|ostree)\//;
@@ -39,7 +40,7 @@ export const RULES: readonly Rule[] = [
   { from: /^device\//, to: [/^device\//, LIB] },
   { from: /^prisma\//, to: [/^prisma\//, LIB] },
   { from: /^cli\//, to: [/^cli\//, LIB, CONSOLE_SERVICES, /^prisma\//] },
-  { from: /^(scripts|bench)\//, to: [/^(scripts|bench|cli|prisma|services)\//, LIB] },
+  { from: /^(scripts|bench)\//, to: [/^(scripts|bench|cli|prisma|services|tests)\//, LIB] },
 ];
 
 /** The only places that may load Prisma's client. */

@@ -1,0 +1,53 @@
+import type { ContractEndpoint } from "./endpoint.ts";
+
+type Method = ContractEndpoint["method"];
+
+/** A row of the table in which the device door's paths are tested. */
+function mapped(method: Method, path: string): ContractEndpoint {
+  return {
+    method,
+    path,
+    form: "device door",
+    contract: "gateway.md 2",
+    test: { file: "gateway/path-map.test.ts", title: `["${method}", "${path}", ` },
+  };
+}
+
+export const DOOR_ENDPOINTS: readonly ContractEndpoint[] = [
+  mapped("POST", "/director/ecus"),
+  mapped("PUT", "/director/manifest"),
+  mapped("GET", "/director/1.root.json"),
+  mapped("GET", "/director/root.json"),
+  mapped("GET", "/director/targets.json"),
+  mapped("GET", "/repo/12.root.json"),
+  mapped("GET", "/repo/timestamp.json"),
+  mapped("GET", "/repo/snapshot.json"),
+  mapped("GET", "/repo/targets.json"),
+  mapped("GET", "/repo/delegations/role.json"),
+  mapped("GET", "/repo/targets/fw_1.0"),
+  mapped("GET", "/treehub/config"),
+  mapped("GET", "/treehub/refs/heads/main/arm"),
+  mapped("PUT", "/core/installed"),
+  mapped("PUT", "/core/system_info"),
+  mapped("PUT", "/system_info"),
+  mapped("PUT", "/system_info/network"),
+  mapped("POST", "/system_info/config"),
+  mapped("POST", "/events"),
+  {
+    method: "GET",
+    path: "/campaigner/campaigns",
+    form: "device door",
+    contract: "gateway.md 2",
+    test: { file: "gateway/path-map.test.ts", title: "answers the campaigner's list by itself" },
+  },
+  {
+    method: "POST",
+    path: "/devices",
+    form: "device door",
+    contract: "gateway.md 4, aktualizr-client.md 2b",
+    test: {
+      file: "gateway/tests/provisioning.test.ts",
+      title: "gives curl with the archive's own files credentials that the door lets in at once",
+    },
+  },
+];
