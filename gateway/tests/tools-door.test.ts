@@ -135,6 +135,9 @@ describe("who comes through", () => {
     const none = `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString("base64url")}.${payload}.`;
     const credentials = selfMadeCertificate();
     const old = await tools.token(pusher);
+    // A remembered one ends as well.
+    expect(await tools.request({ path: OBJECT, headers: bearer(old) })).toMatchObject({ status: 204 });
+    upstream.requests.length = 0;
     world.clock.advance(3_601_000);
     for (const headers of [
       {},

@@ -4,15 +4,8 @@ import { lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { receiveUpload } from "#lib/http/receive-upload.ts";
 import { type DeltaId, formatDeltaId, serialiseDeltaIndex } from "#lib/ostree/deltas.ts";
-import {
-  KEEPING,
-  keepTurns,
-  keyOfNamespace,
-  lockBlob,
-  OBJECT_MAX_BYTES,
-  sendBlob,
-  type TreehubCtx,
-} from "./objects.ts";
+import { KEEPING, keepTurns, lockBlob } from "./keeping.ts";
+import { keyOfNamespace, OBJECT_MAX_BYTES, sendBlob, type TreehubCtx } from "./objects.ts";
 import * as store from "./store-deltas.ts";
 
 type DeltaFileName = { id: DeltaId; file: string };

@@ -3,14 +3,13 @@ import type { IncomingMessage } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { BlobStore } from "#lib/blobs/store.ts";
 import type { Ctx } from "#lib/ctx.ts";
-import { lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { parseRange } from "#lib/http/range.ts";
 import { receiveUpload } from "#lib/http/receive-upload.ts";
 import { formatObjectName, type ObjectName } from "#lib/ostree/names.ts";
 import { verifiedObject } from "#lib/ostree/verify.ts";
+import { findObject, listObject, lockBlob } from "./keeping.ts";
 import * as store from "./store.ts";
-import { createTurns } from "./turns.ts";
 
 /** What TreeHub needs: the usual, and where bytes are. */
 export type TreehubCtx = Ctx & { readonly blobs: BlobStore };
@@ -19,14 +18,6 @@ export type TreehubCtx = Ctx & { readonly blobs: BlobStore };
 export const BLOBS_BELOW = "treehub";
 /** The contract's limit of a request. */
 export const OBJECT_MAX_BYTES = 3_000_000_000;
-
-/** Object storage copies a large one for a while. */
-export const KEEPING = { timeout: 300_000 };
-/**
- * Each holds a connection to the database until its bytes are in their place. Thirty uploads of one client would take all there are, and
- * whoever waits for one for long is refused.
- */
-export const keepTurns = createTurns(4);
 
 /**
  * Receives an object, checks its bytes against its name as they come, and lists it once they are durable: there is no moment at
@@ -42,8 +33,8 @@ export async function storeObject(
   name: ObjectName,
   req: IncomingMessage,
 ): Promise<{ isForm: boolean }> {
-  const objectName = formatObjectName(name);
-  if ((await store.findObject(ctx.db, ctx.namespaceId, objectName)) !== null) {
+  const blobKey = objectKey(ctx.namespaceId, name);
+  if ((await findObject(ctx, blobKey)) !== null) {
     // What is left of the body is read and dropped; else the reply would never reach a client that still sends.
     req.resume();
     throw objectExists();
@@ -58,26 +49,19 @@ export async function storeObject(
   };
   const { isForm, staged } = await receiveUpload(req, checked, { maxBytes: OBJECT_MAX_BYTES });
   try {
-    const blobKey = objectKey(ctx.namespaceId, name);
-    const object = { name: objectName, blobKey, length: staged.length, createdAt: ctx.clock() };
-    await keepTurns(() =>
-      ctx.db.$transaction(async (tx) => {
-        await lockBlob(tx, blobKey);
-        if (!(await store.addObject(tx, ctx.namespaceId, object))) throw objectExists();
-        // Last before the commit, so that a listed object always has its bytes; what a failed commit leaves is swept.
-        await staged.keep(blobKey);
-      }, KEEPING),
-    );
+    const { namespaceId } = ctx;
+    const facts = { name: formatObjectName(name), length: staged.length, createdAt: ctx.clock() };
+    if (!(await listObject(ctx, { object: { namespaceId, blobKey, ...facts }, staged }))) throw objectExists();
     return { isForm };
   } finally {
     await staged.discard();
   }
 }
 
-/** Whether an object can be had: listed, and its bytes are there. */
-export async function hasObject(ctx: TreehubCtx, name: ObjectName): Promise<boolean> {
-  const row = await store.findObject(ctx.db, ctx.namespaceId, formatObjectName(name));
-  return row !== null && (await ctx.blobs.stat(row.blobKey)) !== null;
+/** The length of an object that can be had: listed, and its bytes are there. @returns null of any other */
+export async function findLength(ctx: TreehubCtx, name: ObjectName): Promise<number | null> {
+  const row = await findObject(ctx, objectKey(ctx.namespaceId, name));
+  return row === null ? null : ((await ctx.blobs.stat(row.blobKey))?.length ?? null);
 }
 
 /**
@@ -91,7 +75,7 @@ export async function sendObject(
   req: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const row = await store.findObject(ctx.db, ctx.namespaceId, formatObjectName(name));
+  const row = await findObject(ctx, objectKey(ctx.namespaceId, name));
   if (row === null) throw objectMissing();
   return sendBlob(ctx, row, { req, reply, etag: `"${name.checksum}-${row.createdAt.getTime()}"` });
 }
@@ -134,7 +118,7 @@ export async function deleteObject(ctx: TreehubCtx, name: ObjectName): Promise<v
  * @returns null when it is not here
  */
 export async function readCommit(ctx: TreehubCtx, checksum: string): Promise<Buffer | null> {
-  const row = await store.findObject(ctx.db, ctx.namespaceId, formatObjectName({ checksum, kind: "commit" }));
+  const row = await findObject(ctx, objectKey(ctx.namespaceId, { checksum, kind: "commit" }));
   const opened = row === null ? null : await ctx.blobs.open(row.blobKey);
   if (opened === null) return null;
   const chunks: Uint8Array[] = [];
@@ -150,11 +134,6 @@ export async function removeUnlisted(ctx: TreehubCtx, blobKey: string): Promise<
     await ctx.blobs.remove(blobKey);
     return true;
   });
-}
-
-/** Whoever keeps, lists or removes bytes under a key does it one after the other. */
-export async function lockBlob(tx: Tx, blobKey: string): Promise<void> {
-  await lockInTransaction(tx, `blob:${blobKey}`);
 }
 
 /** Namespaces may have any characters, so their digest stands for them. */

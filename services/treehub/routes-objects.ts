@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { AppError } from "#lib/errors/app-error.ts";
 import { findObjectName, type ObjectName } from "#lib/ostree/names.ts";
-import { deleteObject, hasObject, sendObject, storeObject } from "./objects.ts";
+import { deleteObject, findLength, sendObject, storeObject } from "./objects.ts";
 import type { OpenTreehub } from "./routes.ts";
 
 type ByObject = { Params: { start: string; rest: string } };
@@ -10,11 +10,15 @@ const OBJECT = "/objects/:start/:rest";
 
 /** @see contracts/treehub.md sections 1, 3 and 7 */
 export function registerObjectRoutes(app: FastifyInstance, open: OpenTreehub): void {
-  // Nothing but 200 and 404: garage-push takes anything else for trouble and asks again.
+  // Nothing but 200 and 404: garage-push takes anything else for trouble and asks again. Always with a length: without one, some
+  // clients don't use the connection again.
   app.head<ByObject>(OBJECT, async (req, reply) => {
     const name = findName(req.params);
-    const isHere = name !== null && (await hasObject(open(req), name));
-    return reply.code(isHere ? 200 : 404).send();
+    const length = name === null ? null : await findLength(open(req), name);
+    return reply
+      .code(length === null ? 404 : 200)
+      .header("content-length", length ?? 0)
+      .send();
   });
   app.get<ByObject>(OBJECT, async (req, reply) => sendObject(open(req), getName(req.params), req, reply));
   app.delete<ByObject>(OBJECT, async (req, reply) => {

@@ -4,7 +4,7 @@ import { CommitChecksum, RefName, RepoManifest } from "#lib/contracts/ota/treehu
 import { AppError } from "#lib/errors/app-error.ts";
 import { parseEntity } from "#lib/http/ota-parse.ts";
 import type { TreehubCtx } from "./objects.ts";
-import { hasObject } from "./objects.ts";
+import { findLength } from "./objects.ts";
 import { moveRef } from "./refs.ts";
 import { registerDeltaRoutes } from "./routes-deltas.ts";
 import { registerObjectRoutes } from "./routes-objects.ts";
@@ -78,7 +78,7 @@ function registerManifestRoute(app: FastifyInstance, open: OpenTreehub): void {
     const ctx = open(req);
     const commit = parseEntity(CommitChecksum, req.params.commit);
     parseEntity(RepoManifest, req.body);
-    if (!(await hasObject(ctx, { checksum: commit, kind: "commit" }))) {
+    if ((await findLength(ctx, { checksum: commit, kind: "commit" })) === null) {
       throw new AppError("ota.commit_missing", "Push the commit before its manifest.");
     }
     const bytes = req.rawBody ?? Buffer.alloc(0);

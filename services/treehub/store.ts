@@ -4,12 +4,13 @@ export type ObjectRow = { blobKey: string; length: number; createdAt: Date };
 
 const OBJECT = { blobKey: true, length: true, createdAt: true } as const;
 
-export async function findObject(db: DbOrTx, namespaceId: string, name: string): Promise<ObjectRow | null> {
-  const row = await db.treehubObject.findUnique({
-    where: { namespaceId_name: { namespaceId, name } },
-    select: OBJECT,
-  });
-  return row === null ? null : { ...row, length: Number(row.length) };
+export type NewObject = ObjectRow & { namespaceId: string; name: string };
+type ByKey = { namespaceId: string; blobKey: string };
+
+/** By their keys, of which each names its namespace. */
+export async function findObjects(db: DbOrTx, keys: readonly ByKey[]): Promise<Map<string, ObjectRow>> {
+  const rows = await db.treehubObject.findMany({ where: keyed(keys), select: OBJECT });
+  return new Map(rows.map((row) => [row.blobKey, { ...row, length: Number(row.length) }]));
 }
 
 export async function findObjectNames(db: DbOrTx, namespaceId: string, names: readonly string[]): Promise<Set<string>> {
@@ -20,17 +21,18 @@ export async function findObjectNames(db: DbOrTx, namespaceId: string, names: re
   return new Set(rows.map(({ name }) => name));
 }
 
-/** @returns false when it was there already */
-export async function addObject(
-  tx: Tx,
-  namespaceId: string,
-  object: { name: string; blobKey: string; length: number; createdAt: Date },
-): Promise<boolean> {
-  const { count } = await tx.treehubObject.createMany({
-    data: [{ ...object, namespaceId, length: BigInt(object.length) }],
+/** @returns the keys of those that were not there already */
+export async function addObjects(tx: Tx, objects: readonly NewObject[]): Promise<Set<string>> {
+  const added = await tx.treehubObject.createManyAndReturn({
+    data: objects.map((object) => ({ ...object, length: BigInt(object.length) })),
     skipDuplicates: true,
+    select: { blobKey: true },
   });
-  return count === 1;
+  return new Set(added.map(({ blobKey }) => blobKey));
+}
+
+export async function dropObjects(tx: Tx, keys: readonly ByKey[]): Promise<void> {
+  await tx.treehubObject.deleteMany({ where: keyed(keys) });
 }
 
 /** @returns false when there was none */
@@ -98,4 +100,9 @@ export async function putManifest(
     update: content,
     select: { commit: true },
   });
+}
+
+function keyed(keys: readonly ByKey[]) {
+  const namespaces = [...new Set(keys.map(({ namespaceId }) => namespaceId))];
+  return { namespaceId: { in: namespaces }, blobKey: { in: keys.map(({ blobKey }) => blobKey) } };
 }

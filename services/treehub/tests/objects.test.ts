@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findObjectName } from "#lib/ostree/names.ts";
+import { objectKey } from "#services/treehub/objects.ts";
 import { sweepTreehub } from "#services/treehub/service.ts";
 import { createTestCtx } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
@@ -97,6 +99,31 @@ describe("an object", () => {
     expect(await codeOf(form())).toEqual([409, "object_exists"]);
   });
 
+  it("says its length when it is asked for, and none when it is not there: else clients connect anew each time", async () => {
+    const object = objectsOf("dirtree").at(-1) ?? "";
+    const lengthOf = async () => (await hub.call(addressOf(object), { method: "HEAD" })).headers.get("content-length");
+    expect(await lengthOf()).toBe("0");
+    await post(hub, object, bytesOf(repository, object));
+    expect(await lengthOf()).toBe(String(bytesOf(repository, object).length));
+    await hub.call(addressOf(object), { method: "DELETE" });
+  });
+
+  it("that can't get its place fails alone among those that arrive with it, and is not listed", async () => {
+    const objects = [...objectsOf("dirtree"), ...objectsOf("commit")];
+    const [unlucky = "", ...others] = objects;
+    const name = findObjectName(unlucky);
+    if (name === null) throw new Error(`${unlucky} is no object`);
+    // Where its file should be there is a folder with something in it.
+    const place = join(hub.ctx.config.DATA_DIR, "blobs", objectKey("east", name));
+    mkdirSync(join(place, "in the way"), { recursive: true });
+    const replies = await Promise.all(objects.map((object) => post(hub, object, bytesOf(repository, object), "east")));
+    expect(replies.map(({ status }) => status)).toEqual([500, ...others.map(() => 204)]);
+    expect(await head(unlucky, "east")).toBe(404);
+    expect(await hub.ctx.db.treehubObject.count({ where: { namespaceId: "east" } })).toBe(others.length);
+    rmSync(place, { recursive: true });
+    expect((await post(hub, unlucky, bytesOf(repository, unlucky), "east")).status).toBe(204);
+  });
+
   it("is another one in another namespace", async () => {
     const object = first("dirtree");
     expect((await post(hub, object, bytesOf(repository, object), "west")).status).toBe(204);
@@ -171,7 +198,7 @@ describe("an object", () => {
   it("whose bytes are gone is not said to be there", async () => {
     const object = `${commits[0]}.commit`;
     expect((await post(hub, object, bytesOf(repository, object))).status).toBe(204);
-    const row = await hub.ctx.db.treehubObject.findFirstOrThrow({ where: { name: object } });
+    const row = await hub.ctx.db.treehubObject.findFirstOrThrow({ where: { namespaceId: "default", name: object } });
     await hub.ctx.blobs.remove(row.blobKey);
     expect(await head(object)).toBe(404);
     expect(await codeOf(hub.call(addressOf(object)))).toEqual([404, "blob_missing"]);
