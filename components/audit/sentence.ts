@@ -34,6 +34,11 @@ export const DEEDS: Readonly<Record<AuditAction, string>> = {
   "simulation.start": "started the simulated device",
   "simulation.stop": "stopped the simulated device",
   "backend.call": "changed, through the back-end proxy,",
+  "keys.rotate": "rotated root and targets keys of the",
+  "keys.push_root": "put a root in force that was signed elsewhere, in the",
+  "keys.push_targets": "put targets in force that were signed elsewhere, in the",
+  "keys.take_offline": "deleted a private key of the",
+  "keys.re_sign": "had metadata signed anew in the",
 };
 
 /** Deeds whose target is the one who did it. */

@@ -10,6 +10,7 @@ const SUPPORT = [
   "update.read",
   "account.read",
   "audit.read",
+  "key.read",
   "overview.read",
   "event.read",
   "session.own",
@@ -28,6 +29,7 @@ const OPERATOR = [
 
 const ADMIN = [
   "image.trust",
+  "key.manage",
   "device.issue",
   "device.delete",
   "certificate.decide",

@@ -7,9 +7,11 @@ import { createRegistryBackend, type RegistryBackend } from "./device-registry.t
 import { createDirectorBackend, type DirectorBackend } from "./director.ts";
 import { createSpokenFinder, type SpokenFinder, toRegistryPath } from "./generation.ts";
 import { type BackendCall, type BackendClient, createBackendClient } from "./http.ts";
+import { createKeyserverBackend, type KeyserverBackend } from "./keyserver.ts";
 import { BACKEND_IDS, type BackendId, type BackendLink, createLinks } from "./links.ts";
 import { createRelay, type Relay } from "./relay.ts";
 import { createReposerverBackend, type ReposerverBackend } from "./reposerver.ts";
+import { createRepositoryKeysBackend, type RepositoryKeysBackend } from "./repository-keys.ts";
 import { createTreehubBackend, type TreehubBackend } from "./treehub.ts";
 
 /** It may sign for a thousand devices. */
@@ -32,6 +34,9 @@ export type Backends = {
   readonly director: DirectorBackend;
   readonly reposerver: ReposerverBackend;
   readonly treehub: TreehubBackend;
+  readonly keyserver: KeyserverBackend;
+  /** Roots, keys and signing of the image repository and the director. */
+  readonly repositoryKeys: RepositoryKeysBackend;
   /** For bytes that are too many to be held, and for calls that are passed on as they are. */
   readonly relay: Relay;
   /** What back ends there are, without asking them. */
@@ -87,6 +92,8 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
     director: createDirectorBackend(to.director.client, to.director.spoken.find),
     reposerver: createReposerverBackend(to.reposerver.client, isGatehouse("reposerver"), relay),
     treehub: createTreehubBackend(to.treehub.client, isGatehouse("treehub")),
+    keyserver: createKeyserverBackend(to.keyserver.client),
+    repositoryKeys: createRepositoryKeysBackend({ image: to.reposerver.client, director: to.director.client }, relay),
     relay,
     list: () => BACKEND_IDS.map((id) => summarise(links[id])),
     inspect: (call, id) => inspect(to[id], call),

@@ -13,7 +13,7 @@ const REPLY_MAX_BYTES = 16_777_216;
 export type BackendCall = { readonly namespaceId: string; readonly requestId: string; readonly signal?: AbortSignal };
 
 export type BackendRequest = {
-  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Path and query below the service's base address. */
   path: string;
   json?: unknown;

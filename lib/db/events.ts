@@ -9,7 +9,8 @@ export type ConsoleTopic =
   | "update"
   | "account"
   | "audit"
-  | "simulation";
+  | "simulation"
+  | "key";
 
 export const EVENTS_CHANNEL = "gatehouse_events";
 export const ADMISSION_CHANNEL = "gatehouse_admission";

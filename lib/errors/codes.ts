@@ -88,6 +88,12 @@ export const ERROR_CODES = [
   "openpgp.key_not_found",
   // keys at rest
   "keys.unsealable",
+  // keys of the repositories
+  "signing_key.not_found",
+  "signing_key.refused",
+  "signing_key.unsupported",
+  "signing_key.rehearsal_failed",
+  "signing_key.document_refused",
   // back ends
   "backend.unreachable",
   "backend.timeout",

@@ -10,6 +10,7 @@ import { registerEcus } from "./registration.ts";
 import { findRootVersion, getRoot } from "./repository.ts";
 import { param, requireRepo, sendSigned, uuidParam, versionParam } from "./request.ts";
 import { registerEcuRoutes } from "./routes-ecus.ts";
+import { registerKeyRoutes } from "./routes-keys.ts";
 import { registerRoleRoutes } from "./routes-roles.ts";
 
 const DevicesQuery = OtaPageQuery.extend({ primaryHardwareId: z.string().max(200).optional() });
@@ -34,6 +35,7 @@ async function registerRepositoryRoutes(app: FastifyInstance): Promise<void> {
   app.addHook("preHandler", requireRepo);
   await app.register(registerEcuRoutes);
   await app.register(registerRoleRoutes);
+  await app.register(registerKeyRoutes);
   app.get("/repo/root.json", async (req, reply) => sendSigned(reply, await getRoot(req.ctx)));
   app.get("/repo/:version(^\\d+).root.json", async (req, reply) => {
     const bytes = await findRootVersion(req.ctx, versionParam(req));

@@ -230,6 +230,8 @@ function activityCursor(cursor: string): bigint {
 export type FleetCounts = {
   total: number;
   seenLastHour: number;
+  seenLastDay: number;
+  seenLastWeek: number;
   byStatus: { value: string; count: number }[];
   failing: { count: number; since: Date | null };
   /** Allowed certificates that end within 30 days, and those that have ended. */
@@ -237,13 +239,19 @@ export type FleetCounts = {
   expired: number;
 };
 
+type SeenRow = Pick<FleetCounts, "seenLastHour" | "seenLastDay" | "seenLastWeek" | "expiring" | "expired"> & {
+  failingSince: Date | null;
+};
+
 export async function countFleetRows(db: DbOrTx, namespaceId: string, now: Date): Promise<FleetCounts> {
   const [byStatus, [row]] = await Promise.all([
     db.$queryRaw<FacetRow[]>`
       SELECT status AS value, count(*)::int AS count FROM fleet_device WHERE "namespaceId" = ${namespaceId}
       GROUP BY status ORDER BY 1`,
-    db.$queryRaw<{ seenLastHour: number; failingSince: Date | null; expiring: number; expired: number }[]>`
+    db.$queryRaw<SeenRow[]>`
       SELECT count(*) FILTER (WHERE "lastSeenAt" > ${now}::timestamptz - interval '1 hour')::int AS "seenLastHour",
+        count(*) FILTER (WHERE "lastSeenAt" > ${now}::timestamptz - interval '1 day')::int AS "seenLastDay",
+        count(*) FILTER (WHERE "lastSeenAt" > ${now}::timestamptz - interval '7 days')::int AS "seenLastWeek",
         min("statusAt") FILTER (WHERE status = 'failed') AS "failingSince",
         count(*) FILTER (WHERE ${certificateStateAt(now)} = 'allowed'
           AND "certificateNotAfter" <= ${now}::timestamptz + interval '30 days')::int AS expiring,
@@ -254,6 +262,8 @@ export async function countFleetRows(db: DbOrTx, namespaceId: string, now: Date)
     // The sum of its parts, so that the numbers on one page agree even while devices change status.
     total: byStatus.reduce((sum, { count }) => sum + count, 0),
     seenLastHour: row?.seenLastHour ?? 0,
+    seenLastDay: row?.seenLastDay ?? 0,
+    seenLastWeek: row?.seenLastWeek ?? 0,
     byStatus,
     failing: { count: byStatus.find(({ value }) => value === "failed")?.count ?? 0, since: row?.failingSince ?? null },
     expiring: row?.expiring ?? 0,

@@ -4,6 +4,7 @@ import { AppError } from "#lib/errors/app-error.ts";
 import { parseEntity } from "#lib/http/ota-parse.ts";
 import type { ImageRepoCtx } from "./images.ts";
 import type { OpenRepo } from "./routes.ts";
+import { registerKeyRoutes } from "./routes-keys.ts";
 import { listPage } from "./store-list.ts";
 import { verifyImage } from "./verification.ts";
 
@@ -14,6 +15,7 @@ type ByFilename = { Params: { filename: string } };
  * 404 here, and the console then does without.
  */
 export function registerExtensionRoutes(app: FastifyInstance, openRepo: OpenRepo): void {
+  registerKeyRoutes(app, openRepo);
   app.get("/gatehouse/targets", async (req, reply) => {
     const { ctx } = await openRepo(req, reply);
     return listPage(ctx.db, ctx.namespaceId, parseEntity(ListRepoImages, req.query));

@@ -35,6 +35,11 @@ export const AUDIT_ACTIONS = [
   "simulation.start",
   "simulation.stop",
   "backend.call",
+  "keys.rotate",
+  "keys.push_root",
+  "keys.push_targets",
+  "keys.take_offline",
+  "keys.re_sign",
 ] as const;
 export const AuditAction = z.enum(AUDIT_ACTIONS);
 export type AuditAction = z.infer<typeof AuditAction>;
@@ -56,6 +61,7 @@ export const AuditTargetKind = z.enum([
   "openpgp_key",
   "update",
   "backend",
+  "repository",
 ]);
 export type AuditTargetKind = z.infer<typeof AuditTargetKind>;
 

@@ -5,6 +5,7 @@ import * as credentials from "./credentials.ts";
 import * as devices from "./devices.ts";
 import type { Endpoint } from "./endpoint.ts";
 import * as images from "./images.ts";
+import * as keys from "./keys.ts";
 import * as machineClients from "./machine-clients.ts";
 import * as openpgp from "./openpgp.ts";
 import * as overview from "./overview.ts";
@@ -19,6 +20,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   credentials,
   devices,
   images,
+  keys,
   machineClients,
   openpgp,
   overview,
