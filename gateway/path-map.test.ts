@@ -109,6 +109,10 @@ describe("nothing else exists", () => {
     "/campaigner/campaigns/1",
     "/devices",
     "/api/v1/devices",
+    `/api/v1/root/${UUID}`,
+    `/api/v1/root/${UUID}/keys/targets/pairs`,
+    `/repo/api/v1/root/${UUID}/keys/targets/pairs`,
+    `/director/api/v1/root/${UUID}`,
     "/health",
     "/Director/targets.json",
   ])("GET %s is 404", (url) => {

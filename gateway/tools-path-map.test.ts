@@ -98,6 +98,7 @@ describe("what is not listed does not exist", () => {
     "/repo/api/v1/user_repo/targets/",
     "/repo/api/v1/repo/0f8fad5b-d9cb-469f-a165-70867728950e/root.json",
     `/repo/api/v1/root/0f8fad5b-d9cb-469f-a165-70867728950e/keys/${KEY}`,
+    "/repo/api/v1/root/0f8fad5b-d9cb-469f-a165-70867728950e/keys/targets/pairs",
     "/keyserver/api/v1/root/x",
     "/api/v1/root/x",
     "/repo/health",

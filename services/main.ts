@@ -11,6 +11,7 @@ import { registerDeviceRegistryRoutes } from "#services/device-registry/routes.t
 import { registerDirectorRoutes } from "#services/director/routes.ts";
 import { deleteDevice } from "#services/director/service.ts";
 import { registerImageRepoRoutes } from "#services/image-repo/routes.ts";
+import { registerKeyserverRoutes } from "#services/keyserver/routes.ts";
 import { ensureRepo } from "#services/keyserver/service.ts";
 import { registerMaintenance } from "#services/maintenance.ts";
 import { registerTreehubRoutes } from "#services/treehub/routes.ts";
@@ -41,6 +42,7 @@ export function createServices(
   registerDeviceRegistryRoutes(app, { onDelete: deleteDevice });
   app.register(registerDirectorRoutes);
   registerImageRepoRoutes(app, { blobs });
+  app.register(registerKeyserverRoutes);
   registerTreehubRoutes(app, { blobs });
   registerMaintenance(app, { blobs });
   return app;

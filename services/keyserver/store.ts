@@ -51,6 +51,12 @@ export async function repoFacts(db: DbOrTx, repoId: string): Promise<RepoFacts |
   return { repoId, namespaceId, kind: kindOf(row.kind), stamp, expireNotBefore };
 }
 
+/** The same for who names a repository: one of another namespace is not there. */
+export async function findOwnRepo(db: DbOrTx, namespaceId: string, repoId: string): Promise<RepoFacts | null> {
+  const repo = await repoFacts(db, repoId);
+  return repo?.namespaceId === namespaceId ? repo : null;
+}
+
 export async function setExpireNotBefore(tx: Tx, repoId: string, expireNotBefore: Date): Promise<void> {
   await tx.tufRepo.updateMany({ where: { id: repoId }, data: { expireNotBefore } });
 }
