@@ -34,6 +34,7 @@ const SCREENS: readonly Screen[] = [
   { name: "access", path: () => "/access" },
   { name: "access-tokens", path: () => "/access/tokens" },
   { name: "access-machines", path: () => "/access/machines" },
+  { name: "keys", path: () => "/keys" },
   { name: "audit", path: () => "/audit" },
   { name: "api-reference", path: () => "/docs/api" },
   { name: "not-found", path: () => "/no-such-page" },
@@ -72,6 +73,22 @@ const DIALOGS: readonly Screen[] = [
     path: () => "/access",
     open: async (page) => {
       await page.getByRole("button", { name: "Build tools…" }).click();
+      await dialog(page);
+    },
+  },
+  {
+    name: "dialog-rotate",
+    path: () => "/keys",
+    open: async (page) => {
+      await page.getByRole("button", { name: "Rotate the root keys of the Image repository" }).click();
+      await page.getByText("From it to the new root").waitFor();
+    },
+  },
+  {
+    name: "dialog-offline",
+    path: () => "/keys",
+    open: async (page) => {
+      await page.getByRole("button", { name: /^Take offline….*targets/ }).first().click();
       await dialog(page);
     },
   },

@@ -5,6 +5,7 @@ import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { parseAsString, useQueryState } from "nuqs";
+import { useImagesLock } from "#components/keys/use-images-lock.ts";
 import { GuardedButton } from "#components/shell/me.tsx";
 import { Card, Facts } from "#components/ui/card.tsx";
 import { Digest } from "#components/ui/digest.tsx";
@@ -24,6 +25,7 @@ const DeleteImageDialog = dynamic(() => import("./delete-image-dialog.tsx").then
 export function ImagePage({ filename }: { filename: string }) {
   const router = useRouter();
   const [open, setOpen] = useQueryState("open", parseAsString.withDefault(""));
+  const lock = useImagesLock();
   const {
     data: image,
     error,
@@ -54,7 +56,12 @@ export function ImagePage({ filename }: { filename: string }) {
         meta={<span className="mono">{image.filename}</span>}
         actions={
           <>
-            <GuardedButton permission="image.delete" look="danger" onClick={() => void setOpen("delete")}>
+            <GuardedButton
+              permission="image.delete"
+              blocked={lock}
+              look="danger"
+              onClick={() => void setOpen("delete")}
+            >
               Delete…
             </GuardedButton>
             <GuardedButton
@@ -116,7 +123,9 @@ export function ImagePage({ filename }: { filename: string }) {
       >
         <VerificationPanel image={image} />
       </Columns>
-      {open === "delete" ? <DeleteImageDialog image={image} onClose={() => void setOpen(null)} /> : null}
+      {open === "delete" && lock === null ? (
+        <DeleteImageDialog image={image} onClose={() => void setOpen(null)} />
+      ) : null}
     </>
   );
 }

@@ -5,6 +5,7 @@ import { Package, SearchX, Upload } from "lucide-react";
 import dynamic from "next/dynamic";
 import Link from "next/link";
 import { parseAsString, useQueryState, useQueryStates } from "nuqs";
+import { useImagesLock } from "#components/keys/use-images-lock.ts";
 import { GuardedButton } from "#components/shell/me.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { type Column, DataTable, type Sorting } from "#components/ui/data-table.tsx";
@@ -111,8 +112,9 @@ export function ImagesPage() {
     hrefOf: (sort) => withQuery("/images", { q: params.q, hardware: params.hardware, sort }),
     onSort: (sort) => void setParams({ sort, cursor: null }),
   };
+  const lock = useImagesLock();
   const upload = (
-    <GuardedButton permission="image.upload" look="primary" onClick={() => void setOpen("upload")}>
+    <GuardedButton permission="image.upload" blocked={lock} look="primary" onClick={() => void setOpen("upload")}>
       <Upload aria-hidden />
       Upload
     </GuardedButton>
@@ -178,7 +180,7 @@ export function ImagesPage() {
         </>
       )}
       {open === "keys" ? <OpenpgpKeysDialog onClose={() => void setOpen(null)} /> : null}
-      {open === "upload" ? <UploadDialog onClose={() => void setOpen(null)} /> : null}
+      {open === "upload" && lock === null ? <UploadDialog onClose={() => void setOpen(null)} /> : null}
     </>
   );
 }

@@ -3,6 +3,7 @@ import {
   CircleX,
   DoorClosed,
   Hourglass,
+  KeyRound,
   type LucideIcon,
   ServerCrash,
   ShieldQuestionMark,
@@ -19,6 +20,7 @@ const ICONS: Record<Attention["kind"], LucideIcon> = {
   failing: CircleX,
   expiring: Hourglass,
   unverified: ShieldX,
+  metadata: KeyRound,
   backend_down: ServerCrash,
 };
 

@@ -1,4 +1,14 @@
-import { Cpu, Download, FileText, LayoutDashboard, type LucideIcon, Package, ShieldCheck, Users } from "lucide-react";
+import {
+  Cpu,
+  Download,
+  FileText,
+  KeyRound,
+  LayoutDashboard,
+  type LucideIcon,
+  Package,
+  ShieldCheck,
+  Users,
+} from "lucide-react";
 
 export type Destination = { href: string; label: string; icon: LucideIcon; counts?: "pending" | "runningUpdates" };
 
@@ -12,6 +22,7 @@ export const FLEET: readonly Destination[] = [
 ];
 
 export const HOUSE: readonly Destination[] = [
+  { href: "/keys", label: "Keys", icon: KeyRound },
   { href: "/access", label: "Access", icon: Users },
   { href: "/audit", label: "Audit", icon: FileText },
 ];

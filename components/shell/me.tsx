@@ -23,14 +23,16 @@ export function useCan(permission: Permission): boolean {
   return can(useMe().role, permission);
 }
 
-/** A button that stays visible to those who may not press it, and tells them what they lack. */
+/** A button that stays visible to those who may not press it, and tells them what they lack, or why nobody may now. */
 export function GuardedButton({
   permission,
+  blocked = null,
   onClick,
   ...rest
-}: ComponentProps<typeof Button> & { permission: Permission }) {
+}: ComponentProps<typeof Button> & { permission: Permission; blocked?: string | null }) {
   const { role } = useMe();
-  if (can(role, permission)) return <Button {...rest} onClick={onClick} />;
-  const tip = `Needs the permission ${permission}, which the role ${leastRoleWith(permission)} has; yours is ${role}.`;
-  return <Button {...rest} type="button" aria-disabled data-tip={tip} />;
+  const may = can(role, permission);
+  if (may && blocked === null) return <Button {...rest} onClick={onClick} />;
+  const lacks = `Needs the permission ${permission}, which the role ${leastRoleWith(permission)} has; yours is ${role}.`;
+  return <Button {...rest} type="button" aria-disabled data-tip={may ? blocked : lacks} />;
 }

@@ -21,6 +21,7 @@ import type { AuditOutcome } from "#lib/contracts/console/audit.ts";
 import type { CertificateState } from "#lib/contracts/console/certificates.ts";
 import type { DeviceStatus } from "#lib/contracts/console/devices.ts";
 import type { VerificationState } from "#lib/contracts/console/images.ts";
+import type { KeyState } from "#lib/contracts/console/keys.ts";
 import type { UpdateDeviceState, UpdateState } from "#lib/contracts/console/updates.ts";
 import { cx } from "./cx.ts";
 
@@ -141,6 +142,17 @@ export const VERIFICATION_STATE: Readonly<Record<VerificationState, StatusLook>>
     hint: "The stored bytes are not what was signed. No update uses it.",
   },
   not_checked: { tone: "idle", icon: ShieldQuestionMark, word: "Not checked", hint: "Not every check has run yet." },
+};
+
+export const KEY_STATE: Readonly<Record<KeyState, StatusLook>> = {
+  online: { tone: "ok", icon: Check, word: "Online", hint: "Its private key is here, sealed, and signs by itself." },
+  offline: { tone: "idle", icon: CircleMinus, word: "Offline", hint: "Its private key is elsewhere: a person signs." },
+  not_known: {
+    tone: "warn",
+    icon: CircleQuestionMark,
+    word: "Not known",
+    hint: "The back end does not say whether its private key is there.",
+  },
 };
 
 export const AUDIT_OUTCOME: Readonly<Record<AuditOutcome, StatusLook>> = {

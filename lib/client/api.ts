@@ -18,6 +18,14 @@ import type {
   SimulatedDevice,
 } from "#lib/contracts/console/devices.ts";
 import type { Image } from "#lib/contracts/console/images.ts";
+import type {
+  KeyChange,
+  KeyRepository,
+  KeysOverview,
+  PushRoot,
+  PushTargets,
+  RepositoryName,
+} from "#lib/contracts/console/keys.ts";
 import type { CreateMachineClient, MachineClient } from "#lib/contracts/console/machine-clients.ts";
 import type { AddSignature, OpenpgpKey } from "#lib/contracts/console/openpgp.ts";
 import type { Overview } from "#lib/contracts/console/overview.ts";
@@ -119,6 +127,17 @@ export const api = {
     post<MachineClient & { clientSecret: string }>("/api/v1/machine-clients", body),
   revokeMachineClient: (id: string) => post<MachineClient>(`/api/v1/machine-clients/${at(id)}/revoke`),
   revokeToken: (id: string) => post<ApiToken>(`/api/v1/tokens/${at(id)}/revoke`),
+
+  getKeys: (signal?: Signal) => get<KeysOverview>("/api/v1/keys", {}, signal),
+  rotateKeys: (repository: RepositoryName, body: { rehearseOnly: boolean }) =>
+    post<KeyChange>(`/api/v1/keys/${repository}/rotate`, body),
+  getUnsignedRoot: (repository: RepositoryName) =>
+    get<{ signed: object }>(`/api/v1/keys/${repository}/unsigned-root`, {}, undefined),
+  pushRoot: (repository: RepositoryName, body: PushRoot) => post<KeyChange>(`/api/v1/keys/${repository}/root`, body),
+  pushTargets: (body: PushTargets) => post<KeyChange>("/api/v1/keys/image/targets", body),
+  takeKeyOffline: (repository: RepositoryName, body: { keyId: string; confirm: string }) =>
+    post<KeyRepository>(`/api/v1/keys/${repository}/offline`, body),
+  reSign: (repository: RepositoryName) => post<KeyRepository>(`/api/v1/keys/${repository}/re-sign`),
 
   listAudit: (params: ListParams, signal?: Signal) => get<Page<AuditEntry>>("/api/v1/audit", params, signal),
 };

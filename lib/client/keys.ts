@@ -44,6 +44,7 @@ export const keys = {
   tokens: { all: ["tokens"] as const, list: (params: ListParams) => ["tokens", "list", tidy(params)] as const },
   audit: { all: ["audit"] as const, list: (params: ListParams) => ["audit", "list", tidy(params)] as const },
   overview: { all: ["overview"] as const },
+  signingKeys: { all: ["signing-keys"] as const },
 } as const;
 
 /** Questions whose totals the rail shows. */
@@ -60,6 +61,7 @@ export const AREAS_OF_TOPIC: Readonly<Record<string, readonly string[]>> = {
   account: ["users", "tokens", "machine-clients"],
   audit: ["audit", "overview"],
   simulation: ["simulations", "devices"],
+  key: ["signing-keys", "images", "overview"],
 };
 
 /** Absent, empty and null are the same question, so they must be the same key. */

@@ -3,6 +3,7 @@ import type { ChangeUser, CreateToken, CreateUser } from "#lib/contracts/console
 import type { RevocationReason } from "#lib/contracts/console/certificates.ts";
 import type { BuildCredentials, CreateProvisioningCredential } from "#lib/contracts/console/credentials.ts";
 import type { Device, IssueDevice } from "#lib/contracts/console/devices.ts";
+import type { RepositoryName } from "#lib/contracts/console/keys.ts";
 import type { CreateMachineClient } from "#lib/contracts/console/machine-clients.ts";
 import type { AddSignature } from "#lib/contracts/console/openpgp.ts";
 import type { CreateUpdate, Update } from "#lib/contracts/console/updates.ts";
@@ -231,4 +232,41 @@ export function useCreateMachineClient() {
 export function useRevokeMachineClient() {
   const refresh = useRefresh(keys.machineClients.all);
   return useMutation({ mutationFn: (id: string) => api.revokeMachineClient(id), onSuccess: refresh });
+}
+
+/** Trying changes nothing: it is asked anew for every dialog. */
+export function useRehearseRotation(repository: RepositoryName) {
+  return useMutation({ mutationFn: () => api.rotateKeys(repository, { rehearseOnly: true }) });
+}
+
+export function useRotateKeys(repository: RepositoryName) {
+  const refresh = useRefresh(keys.signingKeys.all, keys.images.all, keys.overview.all);
+  return useMutation({ mutationFn: () => api.rotateKeys(repository, { rehearseOnly: false }), onSuccess: refresh });
+}
+
+/** A root, or targets with the checksum of those they replace; `rehearseOnly` has it judged and no more. */
+export type SignedDocument = { document: string; checksum: string | null; rehearseOnly: boolean };
+
+export function usePushDocument(repository: RepositoryName) {
+  const refresh = useRefresh(keys.signingKeys.all, keys.images.all, keys.overview.all);
+  return useMutation({
+    mutationFn: ({ document, checksum, rehearseOnly }: SignedDocument) =>
+      checksum === null
+        ? api.pushRoot(repository, { document, rehearseOnly })
+        : api.pushTargets({ document, checksum, rehearseOnly }),
+    onSuccess: ({ done }) => (done ? refresh() : undefined),
+  });
+}
+
+export function useTakeKeyOffline(repository: RepositoryName) {
+  const refresh = useRefresh(keys.signingKeys.all, keys.images.all, keys.overview.all);
+  return useMutation({
+    mutationFn: (body: { keyId: string; confirm: string }) => api.takeKeyOffline(repository, body),
+    onSuccess: refresh,
+  });
+}
+
+export function useReSign(repository: RepositoryName) {
+  const refresh = useRefresh(keys.signingKeys.all, keys.overview.all);
+  return useMutation({ mutationFn: () => api.reSign(repository), onSuccess: refresh });
 }

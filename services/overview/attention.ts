@@ -1,16 +1,18 @@
 import type { BackendHealth } from "#lib/backends/backends.ts";
 import type { Attention } from "#lib/contracts/console/overview.ts";
 import type { FleetCounts } from "#services/fleet/service.ts";
+import type { RoleWarning } from "#services/signing-keys/service.ts";
 
 type Facts = {
   fleet: FleetCounts;
   trust: { pending: number; oldestPendingAt: Date | null; refusedLastDay: number };
   condemned: readonly string[];
   backends: readonly BackendHealth[];
+  roles: readonly RoleWarning[];
 };
 
 /** What needs a person, most urgent first. A line with nothing behind it is not there. */
-export function toAttention({ fleet, trust, condemned, backends }: Facts): Attention[] {
+export function toAttention({ fleet, trust, condemned, backends, roles }: Facts): Attention[] {
   const lines: Attention[] = [
     ...backends
       .filter(({ ok }) => !ok)
@@ -23,6 +25,7 @@ export function toAttention({ fleet, trust, condemned, backends }: Facts): Atten
         href: `/images/${encodeURIComponent(filename)}`,
       }),
     ),
+    ...roles.map(toMetadataLine),
     line("failing", "bad", {
       count: fleet.failing.count,
       title: plural(fleet.failing.count, "device failed", "devices failed"),
@@ -55,6 +58,22 @@ export function toAttention({ fleet, trust, condemned, backends }: Facts): Atten
     }),
   ];
   return lines.filter(({ count }) => count > 0);
+}
+
+function toMetadataLine({ repository, role: { role, warning, renewal } }: RoleWarning): Attention {
+  const where = repository === "image" ? "the image repository" : "the director";
+  const days = warning?.withinDays ?? 0;
+  const when = days === 0 ? "has expired" : days === 1 ? "expires within a day" : `expires within ${days} days`;
+  const detail =
+    renewal === "person"
+      ? "Its key is offline, so somebody must sign the next one. Once it has expired, no device that polls can update."
+      : "It was not renewed by itself. Once it has expired, no device that polls can update.";
+  return line("metadata", warning?.tone ?? "bad", {
+    count: 1,
+    title: `The ${role} metadata of ${where} ${when}`,
+    detail,
+    href: "/keys",
+  });
 }
 
 function line(

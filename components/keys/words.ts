@@ -1,0 +1,48 @@
+import { plural } from "#lib/client/format.ts";
+import type { KeysOverview, RepositoryName, RoleKeys } from "#lib/contracts/console/keys.ts";
+
+export const REPOSITORY_TITLE: Readonly<Record<RepositoryName, string>> = {
+  image: "Image repository",
+  director: "Director",
+};
+
+const ROLE_TEXT: Readonly<Record<string, string>> = {
+  root: "Says which keys speak for every role, itself included.",
+  targets: "Says what there is to install.",
+  snapshot: "Says which versions belong together.",
+  timestamp: "Says what is the latest, every day anew.",
+};
+
+export function roleText(role: string): string {
+  return ROLE_TEXT[role] ?? "Devices look at it only where they use it.";
+}
+
+/** Who signs it again, and when. */
+export function renewalText({ role, renewal }: RoleKeys): string {
+  switch (renewal) {
+    case "automatic":
+      return role === "root"
+        ? "By itself, 30 days before"
+        : role === "timestamp"
+          ? "By itself, every day"
+          : "By itself";
+    case "per_device":
+      return "By itself, for each device";
+    case "person":
+      return "A person who has the key";
+    case "not_known":
+      return "Not known";
+  }
+}
+
+/** Whom its end would stop. A device looks at the date when it polls, and at no other time. */
+export function strandedText({ renewal }: RoleKeys, { total, seenLastDay }: KeysOverview["fleet"]): string {
+  if (renewal === "per_device") return "Made when a device asks, so its end strands nobody.";
+  if (total === 0) return "If it ended, devices would refuse updates. There is none yet.";
+  const polled = `${plural(total, "device")} would refuse updates at their next poll, ${seenLastDay.toLocaleString("en-GB")} of them within a day`;
+  return `If it ended, ${polled}. Who is away until it is signed again loses nothing.`;
+}
+
+export function shortKeyId(keyId: string): string {
+  return keyId.slice(0, 8);
+}
