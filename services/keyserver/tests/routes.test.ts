@@ -109,6 +109,9 @@ describe("a repository made over HTTP", () => {
     expect((await call("PUT", `/${repoId}/rotate`)).statusCode).toBe(200);
     const rotated = await walk(repoId);
     expect([rotated.signed.version, rotated.signed.roles.root.threshold]).toEqual([2, wanted.threshold]);
+    const typeOf = (role: "root" | "timestamp") =>
+      rotated.signed.keys.get(rotated.signed.roles[role].keyids[0] ?? "")?.keytype;
+    expect([typeOf("root"), typeOf("timestamp")]).toEqual(["ED25519", wanted.keyType]);
   });
 
   it.each([
