@@ -17,6 +17,8 @@ export type Push = {
   readonly baseUrl: string;
   /** Of every request, e.g. `authorization`. */
   readonly headers: Readonly<Record<string, string>>;
+  /** PUT for a server that knows nothing but files; garage-push does POST. */
+  readonly method?: "POST" | "PUT";
   /** Requests at the same time; garage-push has up to 30. */
   readonly parallel?: number;
   /** Below `refs/heads` of the repository. */
@@ -37,7 +39,7 @@ const ATTEMPTS = 3;
  * @throws Error when the server answers in a way that garage-push does not take
  */
 export async function pushRepository(push: Push): Promise<Pushed> {
-  const branch = push.branch ?? "master";
+  const { branch = "master", method = "POST" } = push;
   const commit = readFileSync(join(push.repo, "refs/heads", branch), "utf8").trim();
   const connection = connect(push);
   const counts = { uploaded: 0, present: 0, refusedAsPresent: 0 };
@@ -56,14 +58,14 @@ export async function pushRepository(push: Push): Promise<Pushed> {
     }
     if (status !== 404) throw new Error(`HEAD ${addressOf(name)}: ${status}`);
     await Promise.all(childrenOf(push.repo, name).map(once));
-    const posted = await connection.send("POST", addressOf(name), { file: join(push.repo, addressOf(name)) });
-    if (posted.status === 204) counts.uploaded += 1;
+    const posted = await connection.send(method, addressOf(name), { file: join(push.repo, addressOf(name)) });
+    if (posted.status === (method === "PUT" ? 201 : 204)) counts.uploaded += 1;
     else if (posted.status === 409) counts.refusedAsPresent += 1;
-    else throw new Error(`POST ${addressOf(name)}: ${posted.status} ${posted.body}`);
+    else throw new Error(`${method} ${addressOf(name)}: ${posted.status} ${posted.body}`);
   }
   try {
     await once({ checksum: commit, kind: "commit" });
-    const ref = await connection.send("POST", `refs/heads/${branch}`, { text: commit });
+    const ref = await connection.send(method, `refs/heads/${branch}`, { text: commit });
     if (ref.status < 200 || ref.status > 399) throw new Error(`refs/heads/${branch}: ${ref.status} ${ref.body}`);
     return { commit, ...counts };
   } finally {

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { cleanEnvironment, freshSettings } from "#cli/tests/running-install.ts";
 
 const CLI = fileURLToPath(new URL("../../cli/gatehouse.mjs", import.meta.url));
+const SOME_PARTS = fileURLToPath(new URL("../../cli/tests/fixtures/install.ts", import.meta.url));
 const READY_WITHIN_MS = 240_000;
 
 export type PartName = "console" | "gateway" | "services" | "worker" | "postgres";
@@ -16,6 +17,8 @@ export type System = {
   readonly dataDir: string;
   readonly consoleUrl: string;
   readonly door: { host: string; port: number; url: string };
+  readonly toolsUrl: string;
+  readonly decisionPort: number;
   readonly servicesPort: number;
   /** Everything it has printed. */
   output(): string;
@@ -23,6 +26,8 @@ export type System = {
   setupLink(): string | null;
   /** Runs the `gatehouse` command against it. @returns its standard output */
   cli(...args: string[]): string;
+  /** @throws when there is no such process */
+  pidOf(part: PartName): number;
   /** Ends a part with SIGKILL. @throws when there is no such process */
   kill9(part: PartName): void;
   /** Ends the supervisor itself with SIGKILL; its parts must follow by themselves. */
@@ -33,9 +38,14 @@ export type System = {
   drop(): Promise<void>;
 };
 
-/** Starts an install from this checkout's build. */
-export async function startSystem(settings: Record<string, string> = {}): Promise<System> {
+/** Starts an install from this checkout's build; one that has only some parts, without the console, needs no build. */
+export async function startSystem(
+  settings: Record<string, string> = {},
+  parts?: readonly Exclude<PartName, "console" | "postgres">[],
+): Promise<System> {
   const fresh = await freshSettings();
+  const some = parts?.map((name) => ({ name, port: 0, wish: "real" }));
+  const program = some === undefined ? [CLI, "start"] : [SOME_PARTS, JSON.stringify(some)];
   const env: Record<string, string> = { ...fresh.env, ...settings };
   const said: string[] = [];
   let running: { pid: number; exit: Promise<unknown>; hasEnded(): boolean } | null = null;
@@ -46,7 +56,7 @@ export async function startSystem(settings: Record<string, string> = {}): Promis
 
   async function start(): Promise<void> {
     const from = said.length;
-    const child = spawn(process.execPath, [CLI, "start"], {
+    const child = spawn(process.execPath, program, {
       env: { ...cleanEnvironment(), ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -72,6 +82,11 @@ export async function startSystem(settings: Record<string, string> = {}): Promis
     running = null;
   }
 
+  const pidOf = (part: PartName) => {
+    if (running === null) throw new Error("the install does not run");
+    return findPart(running.pid, part);
+  };
+
   await start();
   const door = { host: "localhost", port: Number(env.DEVICE_DOOR_PORT) };
   return {
@@ -79,15 +94,15 @@ export async function startSystem(settings: Record<string, string> = {}): Promis
     dataDir: fresh.dataDir,
     consoleUrl: `http://localhost:${env.PORT}`,
     door: { ...door, url: `https://${door.host}:${door.port}` },
+    toolsUrl: `https://localhost:${env.TOOLS_DOOR_PORT}`,
+    decisionPort: Number(env.DECISION_PORT),
     servicesPort: Number(env.SERVICES_PORT),
     output: () => said.join(""),
     setupLink: () => /https?:\/\/\S+\/setup#\S+/.exec(said.join(""))?.[0] ?? null,
     cli: (...args) =>
       execFileSync(process.execPath, [CLI, ...args], { env: { ...cleanEnvironment(), ...env }, encoding: "utf8" }),
-    kill9(part) {
-      if (running === null) throw new Error("the install does not run");
-      process.kill(findPart(running.pid, part), "SIGKILL");
-    },
+    pidOf,
+    kill9: (part) => void process.kill(pidOf(part), "SIGKILL"),
     kill9All: () => end("SIGKILL"),
     start,
     stop: () => end("SIGTERM"),

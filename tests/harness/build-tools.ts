@@ -1,0 +1,97 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import https from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { promisify } from "node:util";
+import type { ToolScope } from "#lib/authz/tool-scopes.ts";
+import { createTestRepository, ostree, type TestRepository } from "#tests/harness/ostree.ts";
+import type { System } from "#tests/harness/system.ts";
+
+const run = promisify(execFile);
+
+/** A repository of more than `files` objects, most of them small as in a root file system, with one commit on `master`. */
+export function createLargeRepository(files: number): { repository: TestRepository; commit: string } {
+  const repository = createTestRepository();
+  const content = Array.from({ length: files }, (_, index) => {
+    const bytes = randomBytes(64 + ((index * 7_919) % 24_000));
+    return [`usr/lib/package-${index % 97}/file-${index}`, bytes] as const;
+  });
+  return { repository, commit: repository.commit(Object.fromEntries(content)) };
+}
+
+/** Folder with `client.pem`, `pkey.pem` and `root.crt`, as the command line gives a new device. */
+export function issueDevice(system: System, name: string): string {
+  const folder = join(mkdtempSync(join(tmpdir(), "gatehouse-device-")), "device");
+  system.cli("device", "issue", "--name", name, "--hardware", "rpi4", "--out", folder);
+  return folder;
+}
+
+/** The header of a machine client that the command line made, with a token that it asked a tools door for. */
+export async function tokenOfNewClient(
+  system: System,
+  at: { toolsUrl: string; ca: string },
+  scopes: readonly ToolScope[],
+): Promise<{ authorization: string }> {
+  const made: unknown = JSON.parse(system.cli("client", "create", "--name", "build", "--scope", scopes.join(",")));
+  const { clientId, clientSecret } = made as { clientId: string; clientSecret: string };
+  const reply = await send(`${at.toolsUrl}/token`, {
+    ca: at.ca,
+    method: "POST",
+    headers: {
+      authorization: `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString("base64")}`,
+      "content-type": "application/x-www-form-urlencoded",
+    },
+    body: `grant_type=client_credentials&scope=${scopes.join(" ")}`,
+  });
+  if (reply.status !== 200) throw new Error(`no token: ${reply.status} ${reply.body}`);
+  return { authorization: `Bearer ${(JSON.parse(reply.body.toString()) as { access_token: string }).access_token}` };
+}
+
+export type Sent = { status: number; body: Buffer };
+
+/** One request over a connection of its own. */
+export function send(
+  url: string,
+  { body, ...options }: https.RequestOptions & { body?: Buffer | string },
+): Promise<Sent> {
+  return new Promise((resolve, reject) => {
+    const req = https.request(url, { agent: false, ...options }, (res) => {
+      buffer(res).then((received) => resolve({ status: res.statusCode ?? 0, body: received }), reject);
+    });
+    req.on("error", reject);
+    req.end(body);
+  });
+}
+
+/** Pulls a commit into a new repository with the real `ostree` and has it check every object. @returns the folder */
+export async function pullAndCheck(from: { url: string; commit: string; device: string }): Promise<string> {
+  const repo = await pull(from);
+  await run("ostree", [`--repo=${repo}`, "fsck"]);
+  return repo;
+}
+
+/** Pulls a commit into a new repository with the real `ostree`, as the device whose files are given. @returns the folder */
+export async function pull(from: { url: string; commit: string; device: string; caPem?: string }): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "gatehouse-pull-"));
+  const repo = join(folder, "repo");
+  const ca = from.caPem === undefined ? join(from.device, "root.crt") : join(folder, "ca.pem");
+  if (from.caPem !== undefined) writeFileSync(ca, from.caPem);
+  ostree(`--repo=${repo}`, "init", "--mode=archive");
+  ostree(`--repo=${repo}`, "config", "set", "core.fsync", "false");
+  ostree(`--repo=${repo}`, "remote", "add", "--no-gpg-verify", "door", from.url);
+  for (const [option, path] of [
+    ["tls-client-cert-path", join(from.device, "client.pem")],
+    ["tls-client-key-path", join(from.device, "pkey.pem")],
+    ["tls-ca-path", ca],
+  ] as const) {
+    ostree(`--repo=${repo}`, "config", "set", `remote "door".${option}`, path);
+  }
+  await run("ostree", [`--repo=${repo}`, "pull", "door", from.commit]);
+  return repo;
+}
+
+/** What the doors' certificates are to be checked with. */
+export const caOf = (device: string) => readFileSync(join(device, "root.crt"), "utf8");
