@@ -10,6 +10,7 @@ import { type RoleName, readRole } from "./roles.ts";
 import { registerCommentRoutes } from "./routes-comments.ts";
 import { registerDelegationRoutes } from "./routes-delegations.ts";
 import { registerExtensionRoutes } from "./routes-extension.ts";
+import { registerRootRoutes } from "./routes-roles.ts";
 import { registerSbomRoutes, registerSearchRoutes } from "./routes-search.ts";
 import { registerTargetRoutes } from "./routes-targets.ts";
 import { registerUploadRoutes } from "./routes-uploads.ts";
@@ -45,6 +46,7 @@ export function registerImageRepoRoutes(app: FastifyInstance, { blobs }: { blobs
     app.register(
       async (repo) => {
         registerRoleRoutes(repo, openRepo);
+        registerRootRoutes(repo, openRepo);
         registerTargetRoutes(repo, openRepo);
         registerCommentRoutes(repo, openRepo);
         registerExtensionRoutes(repo, openRepo);

@@ -134,16 +134,28 @@ export async function keysInUse(db: DbOrTx, keys: readonly string[]): Promise<Se
   return new Set(rows.map(({ key }) => key));
 }
 
-export type RoleFacts = { role: RoleName; version: number; checksum: string; expiresAt: Date };
+export type RoleFacts = {
+  role: RoleName;
+  version: number;
+  checksum: string;
+  expiresAt: Date;
+  /** No role of the repository may end before. */
+  notBefore: Date | null;
+};
 
+/** In one query: every device's poll asks it. */
 export async function roleFacts(db: DbOrTx, repoId: string): Promise<RoleFacts[]> {
-  const rows = await db.imageRole.findMany({
-    where: { repoId },
-    select: { role: true, version: true, checksum: true, expiresAt: true },
-  });
+  const rows = await db.$queryRaw<(Omit<RoleFacts, "role"> & { role: string })[]>`
+    SELECT role.role, role.version, role.checksum, role."expiresAt", repo."expireNotBefore" AS "notBefore"
+    FROM image_role role JOIN tuf_repo repo ON repo.id = role."repoId" WHERE role."repoId" = ${repoId}::uuid`;
   return rows.flatMap(({ role, ...facts }) =>
     role === "targets" || role === "snapshot" || role === "timestamp" ? [{ role, ...facts }] : [],
   );
+}
+
+export async function expireNotBefore(db: DbOrTx, repoId: string): Promise<Date | null> {
+  const repo = await db.tufRepo.findUnique({ where: { id: repoId }, select: { expireNotBefore: true } });
+  return repo?.expireNotBefore ?? null;
 }
 
 export async function roleDocument(db: DbOrTx, repoId: string, role: RoleName): Promise<RoleDocument | null> {
@@ -165,19 +177,25 @@ export async function putRole(tx: Tx, repoId: string, document: RoleDocument, up
   });
 }
 
+/** In the order of their ids, from `after` on: one that can't be renewed is due for ever, and must not hide the others. */
 export async function reposWithRolesExpiring(
   db: DbOrTx,
   due: { role: RoleName; before: Date }[],
-  limit: number,
+  page: { after: string | null; limit: number },
 ): Promise<{ repoId: string; namespaceId: string }[]> {
   const roles = await db.imageRole.findMany({
-    where: { OR: due.map(({ role, before }) => ({ role, expiresAt: { lt: before } })) },
+    where: {
+      OR: due.map(({ role, before }) => ({ role, expiresAt: { lt: before } })),
+      ...(page.after === null ? {} : { repoId: { gt: page.after } }),
+    },
     distinct: ["repoId"],
-    take: limit,
+    orderBy: { repoId: "asc" },
+    take: page.limit,
     select: { repoId: true },
   });
   const repos = await db.tufRepo.findMany({
     where: { id: { in: roles.map(({ repoId }) => repoId) } },
+    orderBy: { id: "asc" },
     select: { id: true, namespaceId: true },
   });
   return repos.map(({ id, namespaceId }) => ({ repoId: id, namespaceId }));

@@ -3,7 +3,7 @@ import type { JsonObject } from "#lib/uptane/json.ts";
 import { METADATA_LIMITS } from "#lib/uptane/limits.ts";
 import type { RootRoleName } from "#lib/uptane/next-root.ts";
 import { type SignedDocument, signDocument } from "#lib/uptane/signatures.ts";
-import { type SigningCtx, signersOf } from "./signers.ts";
+import { loadSigners, type SigningCtx, signersOf } from "./signers.ts";
 import * as store from "./store.ts";
 
 export {
@@ -15,7 +15,7 @@ export {
   targetsKeyPairs,
 } from "./key-material.ts";
 export { addRepo, ensureRepo } from "./repositories.ts";
-export { currentRoot, refreshRoots } from "./root.ts";
+export { currentRoot, latestRoot, refreshRoots } from "./root.ts";
 export type { SigningCtx } from "./signers.ts";
 export {
   ensureRole,
@@ -60,6 +60,12 @@ export async function signRole(
 ): Promise<SignedDocument> {
   const { kind, signers } = await signersOf(ctx, repoId, role);
   return signDocument(signed, signers, limitOf(kind, role));
+}
+
+/** Whether every key of the role is here. @throws AppError `keys.unsealable` | `ota.no_repo_for_namespace` */
+export async function canSign(ctx: SigningCtx, repoId: string, role: KeyRole): Promise<boolean> {
+  const { roles } = await loadSigners(ctx, repoId);
+  return (roles.get(role) ?? []).length > 0;
 }
 
 function limitOf(kind: RepoKind, role: KeyRole): number {

@@ -2,14 +2,22 @@ import type { ContractEndpoint } from "./endpoint.ts";
 
 const BASE = "/api/v1/user_repo";
 const FILE = "services/image-repo/tests/metadata.test.ts";
+const ROOTS = "services/image-repo/tests/roots.test.ts";
+const HANDED_OUT = "is handed out unsigned as the next one, and taken back signed; the list of images stays";
+const PRIVATE_KEYS = "keeps its private keys until they are deleted, for good";
 const SERVED = "is served as the bytes that were signed, with their digest as role checksum and the repository's id";
-const MISSING = "Roots and keys can't be replaced over HTTP here, nor can targets be signed elsewhere.";
+const MISSING = "Targets can't be signed elsewhere here.";
 
-const shown = (method: ContractEndpoint["method"], path: string, title: string): ContractEndpoint => ({
+const shown = (
+  method: ContractEndpoint["method"],
+  path: string,
+  title: string,
+  file: string = FILE,
+): ContractEndpoint => ({
   method,
   path: `${BASE}${path}`,
   contract: "reposerver-keyserver.md section 1 and 2",
-  test: { file: FILE, title },
+  test: { file, title },
 });
 const absent = (method: ContractEndpoint["method"], path: string): ContractEndpoint => ({
   method,
@@ -26,11 +34,16 @@ export const REPOSERVER_ROLES_ENDPOINTS: readonly ContractEndpoint[] = [
   shown("GET", "/snapshot.json", SERVED),
   shown("GET", "/timestamp.json", SERVED),
   absent("POST", "/api/v1/repo/:repoId"),
-  absent("GET", `${BASE}/root`),
-  absent("POST", `${BASE}/root`),
-  absent("PUT", `${BASE}/root/rotate`),
-  absent("GET", `${BASE}/root/private_keys/:keyId`),
-  absent("DELETE", `${BASE}/root/private_keys/:keyId`),
+  shown("GET", "/root", HANDED_OUT, ROOTS),
+  shown("POST", "/root", HANDED_OUT, ROOTS),
+  shown("PUT", "/root/rotate", "is rotated with all that its keys sign, along a chain that devices follow", ROOTS),
+  shown("GET", "/root/private_keys/:keyId", PRIVATE_KEYS, ROOTS),
+  shown("DELETE", "/root/private_keys/:keyId", PRIVATE_KEYS, ROOTS),
   absent("PUT", `${BASE}/targets`),
-  absent("PUT", `${BASE}/targets/expire/not-before`),
+  shown(
+    "PUT",
+    "/targets/expire/not-before",
+    "holds for the root at once and for each role from the next reading on",
+    ROOTS,
+  ),
 ];

@@ -84,6 +84,34 @@ export const PatchTarget = z.object({
 /** Body of PATCH `/proprietary-custom/{filename}`. */
 export const ProprietaryCustom = FreeObject;
 
+const Instant = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+
+/** `custom` of an image in a list that was signed elsewhere; its other members are the publisher's own. */
+export const SignedCustom = z.object({
+  name: MetadataName(200),
+  version: MetadataName(200),
+  hardwareIds: HardwareIds,
+  targetFormat: z
+    .enum(["BINARY", "OSTREE"])
+    .nullish()
+    .transform((format) => format ?? null),
+  uri: ImageUri.nullish().transform((uri) => uri ?? null),
+  createdAt: Instant,
+  updatedAt: Instant,
+  cliUploaded: z
+    .boolean()
+    .nullish()
+    .transform((value) => value ?? null),
+});
+export type SignedCustom = z.infer<typeof SignedCustom>;
+
+/** Body of PUT `/targets/expire/not-before`; metadata has years of four digits. */
+export const ExpireNotBefore = z.object({
+  expireAt: Instant.refine((instant) => instant.getUTCFullYear() >= 1970 && instant.getUTCFullYear() <= 9998, {
+    message: "must lie between the years 1970 and 9998",
+  }),
+});
+
 /** Without limit in the original; bounded here. */
 export const TargetItemsQuery = z.object({
   nameContains: z.string().max(253).optional(),
