@@ -139,15 +139,8 @@ describe("who comes through", () => {
     expect(await tools.request({ path: OBJECT, headers: bearer(old) })).toMatchObject({ status: 204 });
     upstream.requests.length = 0;
     world.clock.advance(3_601_000);
-    for (const headers of [
-      {},
-      bearer(""),
-      bearer("x"),
-      bearer(foreign),
-      bearer(none),
-      bearer(old),
-      { authorization: "Digest x" },
-    ]) {
+    const tokens = ["", "x", foreign, none, old].map(bearer);
+    for (const headers of [{}, ...tokens, { authorization: "Digest x" }]) {
       const reply = await tools.request({ path: OBJECT, headers });
       expect([headers, reply.status, reply.headers["www-authenticate"]]).toEqual([
         headers,
