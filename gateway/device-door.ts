@@ -14,6 +14,7 @@ import { type Peer, readPeer } from "./peer.ts";
 import { isProvisioning, provision, refuseDevice } from "./provisioning.ts";
 import { type DoorReply, nowhere, sendReply, UNAVAILABLE } from "./replies.ts";
 import { drain, openTlsDoor } from "./tls-door.ts";
+import { openTrafficNotes, type TrafficNotes } from "./traffic-notes.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 export type DeviceDoor = {
@@ -29,6 +30,7 @@ type Door = {
   readonly upstreams: Upstreams;
   readonly metrics: DoorMetrics;
   readonly admission: Admission;
+  readonly notes: TrafficNotes;
 };
 
 const LIMITS = { requestMs: 300_000, idleMs: 120_000, connections: 20_000 } as const;
@@ -51,7 +53,8 @@ export async function openDeviceDoor(options: {
   const log = openDoorLog(ctx);
   const admission: Admission = { ctx, book, log, live, arriving: new Map() };
   book.follow((fingerprint) => void cutRefused(admission, fingerprint));
-  const door: Door = { ctx, metrics, upstreams: options.upstreams, admission };
+  const notes = openTrafficNotes(ctx);
+  const door: Door = { ctx, metrics, notes, upstreams: options.upstreams, admission };
   const opened = await openTlsDoor({
     ctx,
     name: "DEVICE_DOOR",
@@ -66,6 +69,7 @@ export async function openDeviceDoor(options: {
     refreshCertificate: opened.refreshCertificate,
     async close() {
       await opened.close();
+      await notes.close();
       await log.close();
       await book.close();
     },
@@ -129,9 +133,11 @@ function answer(
   const log = ctx.log.child({ requestId, deviceUuid });
   log.debug({ method: req.method, path: mapped.destination.path }, "forwarding");
   const { namespaceId } = ctx;
+  const { destination } = mapped;
+  res.once("close", () => door.notes.passed({ deviceUuid, method: req.method ?? "", destination }));
   forward(req, res, {
     upstreams,
-    destination: mapped.destination,
+    destination,
     traffic: DEVICE_TRAFFIC,
     identity: { "x-ats-namespace": namespaceId, "x-ats-device-uuid": deviceUuid },
     requestId,

@@ -52,7 +52,11 @@ export function openDoorLog(ctx: Ctx): DoorLog {
 }
 
 /** Stores what has gathered, one batch at a time. What can't be stored is given up: it is a log, and the next attempt shows again. */
-function createFlush<T>(ctx: Ctx, waiting: Map<string, T>, store: (batch: T[]) => Promise<void>): () => Promise<void> {
+export function createFlush<T>(
+  ctx: Ctx,
+  waiting: Map<string, T>,
+  store: (batch: T[]) => Promise<void>,
+): () => Promise<void> {
   let running: Promise<void> = Promise.resolve();
   let isRunning = false;
   return async () => {

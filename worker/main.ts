@@ -3,6 +3,7 @@ import { runProcess } from "#lib/process.ts";
 import { startDueLoop } from "./due.ts";
 import { startJobs } from "./jobs.ts";
 import { startSimulations } from "./simulations.ts";
+import { startSyncLoops } from "./sync.ts";
 import { startUpdateLoop } from "./updates.ts";
 
 await runProcess("worker", async ({ config, secrets, databaseUrl, ctx, log, onStop }) => {
@@ -13,6 +14,7 @@ await runProcess("worker", async ({ config, secrets, databaseUrl, ctx, log, onSt
   onStop("updates", () => updates.stop());
   const due = startDueLoop(worker);
   onStop("due updates", () => due.stop());
+  for (const loop of startSyncLoops(worker)) onStop("reading external back ends", () => loop.stop());
   if (config.SIMULATED_DEVICES === "on") {
     const simulations = await startSimulations(worker, { databaseUrl, log });
     onStop("simulated devices", () => simulations.stop());

@@ -3,7 +3,35 @@ import { NetworkInfo } from "#lib/contracts/ota/device-registry.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { type BackendCall, type BackendClient, parseReply } from "./http.ts";
 
+/** A device as any registry lists it. */
+export type ListedDevice = {
+  uuid: string;
+  deviceName: string;
+  deviceId: string;
+  createdAt: Date;
+  lastSeen: Date | null;
+  /** One of the contract's words; another registry may know more of them. */
+  deviceStatus: string;
+};
+
+/** How an update ended on a device, as the director told the registry. */
+export type ListedReport = {
+  correlationId: string;
+  result: { success: boolean; code: string; description: string };
+};
+
 export type RegistryBackend = {
+  /** In the registry's own order, which may change while pages are read. */
+  listDevices(
+    call: BackendCall,
+    page: { offset: number; limit: number },
+  ): Promise<{ devices: ListedDevice[]; total: number }>;
+  /** null when there is no such device. */
+  findDevice(call: BackendCall, uuid: string): Promise<ListedDevice | null>;
+  /** The latest, newest first. */
+  listReports(call: BackendCall, uuid: string): Promise<ListedReport[]>;
+  /** The types of what the device told about one update. */
+  listEventTypes(call: BackendCall, of: { uuid: string; correlationId: string }): Promise<string[]>;
   /**
    * Makes the device, or finds it made already. With credentials it may be called again.
    *
@@ -37,12 +65,52 @@ const Packages = z.object({
   total: z.number().int(),
 });
 
+const Instant = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+const Listed = z.object({
+  uuid: z.guid(),
+  deviceName: z.string(),
+  deviceId: z.string(),
+  createdAt: Instant,
+  lastSeen: Instant.nullish().transform((at) => at ?? null),
+  deviceStatus: z.string(),
+});
+const ListedPage = z.object({ values: z.array(Listed), total: z.number().int() });
+/** The history may list replacements of ECUs beside reports; those have no correlation id. */
+const Reports = z.object({
+  values: z.array(
+    z.object({
+      correlationId: z.string().nullish(),
+      result: z.object({ success: z.boolean(), code: z.string(), description: z.string() }).nullish(),
+    }),
+  ),
+});
+const Events = z.array(z.object({ eventType: z.object({ id: z.string() }) }));
+const REPORTS_READ = 20;
+
 export function createRegistryBackend(client: BackendClient): RegistryBackend {
   const device = (uuid: string) => `/api/v1/devices/${encodeURIComponent(uuid)}`;
   const group = (groupId: string) => `/api/v1/device_groups/${encodeURIComponent(groupId)}`;
   const get = <T extends z.ZodType>(call: BackendCall, path: string, schema: T): Promise<z.infer<T>> =>
     client.send(call, { method: "GET", path }).then((reply) => parseReply(client, reply, schema), asDeviceError);
   return {
+    async listDevices(call, { offset, limit }) {
+      const page = await get(call, `/api/v1/devices?offset=${offset}&limit=${limit}`, ListedPage);
+      return { devices: page.values, total: page.total };
+    },
+    async findDevice(call, uuid) {
+      const reply = await client.send(call, { method: "GET", path: device(uuid), accept: [404] });
+      return reply.status === 404 ? null : parseReply(client, reply, Listed);
+    },
+    async listReports(call, uuid) {
+      const { values } = await get(call, `${device(uuid)}/installation_reports?limit=${REPORTS_READ}`, Reports);
+      return values.flatMap(({ correlationId, result }) =>
+        correlationId == null || result == null ? [] : [{ correlationId, result }],
+      );
+    },
+    async listEventTypes(call, { uuid, correlationId }) {
+      const path = `${device(uuid)}/events?correlationId=${encodeURIComponent(correlationId)}`;
+      return (await get(call, path, Events)).map(({ eventType }) => eventType.id);
+    },
     async createDevice(call, given) {
       const body = { ...given, deviceType: "Other" };
       const method = given.credentials === undefined ? "POST" : "PUT";

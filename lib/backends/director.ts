@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { DirectorDeviceState, QueueItem } from "#lib/contracts/ota/director.ts";
 import type { UpdatePlan } from "#lib/domain/eligibility.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
+import { createDirectorReads, type DirectorReads } from "./director-reads.ts";
 import type { Spoken } from "./generation.ts";
 import { type BackendCall, type BackendClient, parseReply, refusal } from "./http.ts";
 
@@ -12,7 +13,7 @@ export type AssignmentAnswer = {
   notAffected: Record<string, Record<string, AssignmentRefusal>>;
 };
 
-export type DirectorBackend = {
+export type DirectorBackend = DirectorReads & {
   /** @returns the id of the multi-target update. @throws AppError `update.invalid` when the director refuses the targets */
   createMtu(call: BackendCall, plan: UpdatePlan): Promise<string>;
   /** Both reply forms are understood; each affected device is listed once. */
@@ -83,7 +84,11 @@ const State = z.object({
       hardwareId: z.string(),
       primary: z.boolean(),
       keyType: z.string(),
-      installed: EcuImage.extend({ length: z.number(), reportedAt: z.string().nullable() }).nullable(),
+      installed: EcuImage.extend({
+        length: z.number(),
+        reportedAt: z.string().nullable(),
+        manifest: z.object({ id: z.string(), sha256: z.string() }).nullable().default(null),
+      }).nullable(),
       assigned: EcuImage.extend({ correlationId: z.string(), inFlight: z.boolean() }).nullable(),
     }),
   ),
@@ -105,6 +110,7 @@ export function createDirectorBackend(
     return status < 300 ? of.uuid : null;
   }
   return {
+    ...createDirectorReads(client),
     async createMtu(call, plan) {
       const json = { targets: mapValues(plan, ({ from, to }) => ({ from: from && toTarget(from), to: toTarget(to) })) };
       const reply = await client

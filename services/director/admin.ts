@@ -159,6 +159,7 @@ export async function getState(ctx: Ctx, uuid: string): Promise<DirectorDeviceSt
   if (state === null) throw new AppError("ota.missing_entity", "Missing entity: Device");
   const ecus = await listEcus(ctx.db, ctx.namespaceId, [uuid]);
   const open = await listAssignments(ctx.db, ctx.namespaceId, [uuid]);
+  const manifests = await store.listInstalledManifests(ctx.db, ctx.namespaceId, uuid);
   const fetched = state.targetsVersion !== null && state.targetsFetchedVersion === state.targetsVersion;
   return {
     registeredAt: state.registeredAt === null ? null : otaInstant(state.registeredAt),
@@ -176,7 +177,11 @@ export async function getState(ctx: Ctx, uuid: string): Promise<DirectorDeviceSt
         installed:
           ecu.installed === null
             ? null
-            : { ...ecu.installed, reportedAt: ecu.installedAt === null ? null : otaInstant(ecu.installedAt) },
+            : {
+                ...ecu.installed,
+                reportedAt: ecu.installedAt === null ? null : otaInstant(ecu.installedAt),
+                manifest: manifests.get(ecu.serial) ?? null,
+              },
         assigned:
           assigned === undefined
             ? null

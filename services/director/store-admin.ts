@@ -76,6 +76,19 @@ export async function findState(db: DbOrTx, namespaceId: string, uuid: string): 
   return row ?? null;
 }
 
+/** By ECU serial: the archived manifest that last said what the ECU runs. */
+export async function listInstalledManifests(
+  db: DbOrTx,
+  namespaceId: string,
+  uuid: string,
+): Promise<Map<string, { id: string; sha256: string }>> {
+  const rows = await db.$queryRaw<{ serial: string; id: string; sha256: string }[]>`
+    SELECT e.serial, m.id, m.sha256 FROM director_ecu e
+    JOIN director_manifest m ON m.id = e."installedManifest" AND m."deviceUuid" = e."deviceUuid"
+    WHERE e."namespaceId" = ${namespaceId} AND e."deviceUuid" = ${uuid}::uuid AND e."removedAt" IS NULL`;
+  return new Map(rows.map(({ serial, id, sha256 }) => [serial, { id, sha256 }]));
+}
+
 export async function clearDevice(tx: Tx, uuid: string, at: Date): Promise<void> {
   const where = { deviceUuid: uuid };
   await tx.directorAssignment.deleteMany({ where });

@@ -21,6 +21,7 @@ export { getHardware, getManifest } from "./reported.ts";
 export { uuidsWithHardware } from "./store-filter.ts";
 export { findDeviceByOemId, findDeviceNames } from "./store-names.ts";
 export type { FleetCounts } from "./store-read.ts";
+export { findForSync, type SyncedRow } from "./store-sync.ts";
 
 /** Makes the device's row, or renames it. `simulated` absent leaves the mark as it is. */
 export async function upsertDevice(
@@ -30,6 +31,34 @@ export async function upsertDevice(
 ): Promise<void> {
   await store.upsertRow(tx, namespaceId, { ...device, simulated: device.simulated ?? null });
   await announce(tx, namespaceId, [device.uuid]);
+}
+
+/** {@link upsertDevice} for many in one statement, of an external registry. */
+export async function upsertDevices(
+  tx: Tx,
+  namespaceId: string,
+  devices: readonly { uuid: string; name: string; deviceId: string; createdAt: Date }[],
+): Promise<void> {
+  const storable = devices.map(({ name, deviceId, ...device }) => ({
+    ...device,
+    name: storableText(name, LONGEST_NAME),
+    deviceId: storableText(deviceId, LONGEST_NAME),
+  }));
+  await announce(tx, namespaceId, await store.upsertRows(tx, namespaceId, storable));
+}
+
+/**
+ * Shows a device that was just made in an external registry, before the worker reads it there. The embedded registry writes its own rows,
+ * and a row that it has deleted meanwhile must not come back: then this does nothing.
+ */
+export async function showNewDevice(
+  tx: Tx,
+  ctx: Ctx,
+  device: { uuid: string; name: string; deviceId: string; simulated?: boolean },
+): Promise<void> {
+  if (ctx.config.DEVICE_REGISTRY_URL === undefined) return;
+  const row = { ...device, simulated: device.simulated ?? false, createdAt: ctx.clock() };
+  if (await store.insertRow(tx, ctx.namespaceId, row)) await announce(tx, ctx.namespaceId, [device.uuid]);
 }
 
 /** Forgets the device and its story; a device without a row is fine. */
@@ -250,6 +279,9 @@ export async function countImageUses(
   const rows = await reads.countUses(db, namespaceId, filenames);
   return new Map(rows.map(({ filename, ...uses }) => [filename, uses]));
 }
+
+/** Longer ones than the contract allows can't be told apart by people, nor indexed. */
+const LONGEST_NAME = 200;
 
 async function announce(tx: Tx, namespaceId: string, uuids: readonly string[]): Promise<void> {
   if (uuids.length === 0) return;

@@ -19,6 +19,39 @@ export async function upsertRow(
       simulated = coalesce(${device.simulated}::boolean, fleet_device.simulated)`;
 }
 
+/** Many at once; those that are there keep their columns, and get the name that the registry has now. */
+export async function upsertRows(
+  tx: Tx,
+  namespaceId: string,
+  devices: readonly { uuid: string; name: string; deviceId: string; createdAt: Date }[],
+): Promise<string[]> {
+  const rows = await tx.$queryRaw<{ uuid: string }[]>`
+    INSERT INTO fleet_device ("namespaceId", uuid, name, "deviceId", status, "statusAt", "createdAt", simulated,
+      "hardwareIds", "installedFilenames", "assignedFilenames")
+    SELECT ${namespaceId}, d.uuid, d.name, d."deviceId", 'never_seen', d."createdAt", d."createdAt", false, '{}', '{}', '{}'
+    FROM jsonb_to_recordset(${JSON.stringify(devices)}::jsonb) AS d(uuid uuid, name text, "deviceId" text, "createdAt" timestamptz)
+    ORDER BY d.uuid
+    ON CONFLICT ("namespaceId", uuid) DO UPDATE SET name = excluded.name, "deviceId" = excluded."deviceId"
+      WHERE (fleet_device.name, fleet_device."deviceId") IS DISTINCT FROM (excluded.name, excluded."deviceId")
+    RETURNING uuid`;
+  return rows.map(({ uuid }) => uuid);
+}
+
+/** Makes a row where there is none. @returns whether it did */
+export async function insertRow(
+  tx: Tx,
+  namespaceId: string,
+  device: { uuid: string; name: string; deviceId: string; createdAt: Date; simulated: boolean },
+): Promise<boolean> {
+  const { createdAt, ...given } = device;
+  const row = { ...given, createdAt, statusAt: createdAt, status: "never_seen", hardwareIds: [] };
+  const { count } = await tx.fleetDevice.createMany({
+    data: [{ namespaceId, ...row, installedFilenames: [], assignedFilenames: [] }],
+    skipDuplicates: true,
+  });
+  return count > 0;
+}
+
 /** An external registry does not write here; for the embedded one this repeats what it has done. */
 export async function updateName(tx: Tx, namespaceId: string, rename: { uuid: string; name: string }): Promise<void> {
   await tx.fleetDevice.updateMany({ where: { namespaceId, uuid: rename.uuid }, data: { name: rename.name } });

@@ -11,7 +11,7 @@ import { ADMISSION_CHANNEL, notify, publishEvent } from "#lib/db/events.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { certificatePem } from "#lib/pki/certificates.ts";
 import { auditBackendChange, record } from "#services/audit/service.ts";
-import { recordActivity, setCertificate } from "#services/fleet/service.ts";
+import { recordActivity, setCertificate, showNewDevice } from "#services/fleet/service.ts";
 import { readCertificate, requireRow } from "./certificates.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import * as store from "./store.ts";
@@ -54,6 +54,8 @@ export async function approveCertificate(
       const locked = await lockCertificate(tx, ctx, row.fingerprint);
       await assertApprovable(ctx, tx, locked);
       const change = { state: "allowed" as const, name, ...noted(input.note) };
+      const deviceId = row.issuedHere && row.name !== null ? row.name : deviceUuid;
+      await showNewDevice(tx, ctx, { uuid: deviceUuid, deviceId, name });
       await applyDecision(tx, ctx, actor, { row: locked, change, verb: "approved" });
       await finish(tx, {});
     });

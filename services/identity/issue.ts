@@ -6,7 +6,7 @@ import { ADMISSION_CHANNEL, notify, publishEvent } from "#lib/db/events.ts";
 import { issueDeviceCertificate } from "#lib/pki/issue.ts";
 import { generateCertificateKey } from "#lib/pki/keys.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
-import { recordActivity, setCertificate } from "#services/fleet/service.ts";
+import { recordActivity, setCertificate, showNewDevice } from "#services/fleet/service.ts";
 import { openFleetCa } from "./authorities.ts";
 import { assertTomlSafe, credentialBundle } from "./bundle.ts";
 import type { IdentityCtx } from "./ctx.ts";
@@ -68,6 +68,7 @@ export async function issueDevice(
           seen: null,
           decided: { at: now, by: actor.name },
         });
+        await showNewDevice(tx, ctx, { uuid: deviceUuid, deviceId: deviceUuid, name: input.name, simulated });
         const { fingerprint, notAfter } = certificate;
         await setCertificate(tx, ctx.namespaceId, { deviceUuid, fingerprint, state: "allowed", notAfter, simulated });
         const text = `Its certificate was issued by ${actor.name}.`;

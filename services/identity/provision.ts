@@ -7,7 +7,7 @@ import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
 import { makePkcs12 } from "#lib/pki/pkcs12.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
-import { findDeviceByOemId, recordActivity, setCertificate } from "#services/fleet/service.ts";
+import { findDeviceByOemId, recordActivity, setCertificate, showNewDevice } from "#services/fleet/service.ts";
 import { BOOTSTRAP_CA_NAME } from "./authorities.ts";
 import { policyOf } from "./bootstrap.ts";
 import type { IdentityCtx } from "./ctx.ts";
@@ -119,6 +119,7 @@ async function recordProvisioned(
   const now = ctx.clock();
   const state = policyOf(credential);
   const { certificate } = signed;
+  await showNewDevice(tx, ctx, { uuid: deviceUuid, deviceId, name: deviceId });
   const { fingerprint, notAfter } = certificate;
   await store.insertCertificate(tx, ctx.namespaceId, {
     facts: certificate,

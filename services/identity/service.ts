@@ -15,7 +15,7 @@ export {
   revokeCertificate,
   revokeCertificatesOfDevice,
 } from "./decisions.ts";
-export { deleteDevice } from "./devices.ts";
+export { deleteDevice, showCertificates } from "./devices.ts";
 export {
   type DoorCertificate,
   type DoorName,

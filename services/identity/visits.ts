@@ -7,7 +7,7 @@ import type { KnownCertificate } from "#lib/pki/admission.ts";
 import { CANONICAL_UUID } from "#lib/pki/admission.ts";
 import { type CertificateFacts, certificatePem } from "#lib/pki/certificates.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
-import { touchDevices } from "#services/fleet/service.ts";
+import { showNewDevice, touchDevices } from "#services/fleet/service.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import { applyDecision, lockCertificate, lockOf } from "./decisions.ts";
 import * as store from "./store.ts";
@@ -91,6 +91,7 @@ export async function admitNewcomer(ctx: IdentityCtx, visit: Visit): Promise<voi
       const mayBeAllowed = locked.state === "pending" || (locked.state === "allowed" && locked.certificate === null);
       if (!mayBeAllowed) return finish(tx, { state: locked.state });
       const state = conflict === null ? "allowed" : "pending";
+      await showNewDevice(tx, ctx, { uuid: deviceUuid, deviceId: deviceUuid, name: row?.name ?? deviceUuid });
       const decided = { decidedAt: locked.decidedAt ?? ctx.clock(), decidedBy: locked.decidedBy ?? SYSTEM.name };
       await applyDecision(tx, ctx, SYSTEM, {
         row: locked,

@@ -9,6 +9,7 @@ import type { Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
 import { type AppError, isAppError } from "#lib/errors/app-error.ts";
 import { recordRequestedIn, settle } from "#services/audit/service.ts";
+import { recordProgressMany } from "#services/fleet/service.ts";
 import * as drives from "./drive-store.ts";
 import { resolvePlan } from "./plan.ts";
 import { getUpdateRow, type UpdateRow } from "./store.ts";
@@ -131,9 +132,24 @@ async function assignBatch(
     });
   await ctx.db.$transaction(async (tx) => {
     await drives.confirmDevices(tx, row.id, [...affected]);
+    await tellFleet(tx, ctx, { kind: "assigned", row, devices: [...affected] });
     await drives.closeUnconfirmed(tx, row.id, { state: "skipped", at: ctx.clock(), devices: left });
     await publishEvent(tx, ctx.namespaceId, { topic: "update", subjectId: row.id });
   });
+}
+
+/** The embedded director tells the fleet index itself, in its own transaction; an external one does not know it. */
+async function tellFleet(
+  tx: Tx,
+  ctx: BackendCtx,
+  { kind, row, devices }: { kind: "assigned" | "cancelled"; row: UpdateRow; devices: readonly string[] },
+): Promise<void> {
+  if (ctx.config.DIRECTOR_URL === undefined) return;
+  const at = ctx.clock();
+  const filenames = Object.values(UpdateTargets.parse(row.targets)).map(({ to }) => to);
+  const { correlationId } = row;
+  const steps = devices.map((deviceUuid) => ({ deviceUuid, at, kind, correlationId, filenames }));
+  await recordProgressMany(tx, ctx.namespaceId, steps);
 }
 
 async function launched(ctx: BackendCtx, row: UpdateRow): Promise<void> {
@@ -191,6 +207,7 @@ async function cancel(ctx: BackendCtx, row: UpdateRow, lease: Lease): Promise<vo
         at: ctx.clock(),
         reason: "Cancelled before it was installed.",
       });
+      await tellFleet(tx, ctx, { kind: "cancelled", row, devices: dropped });
       await publishEvent(tx, ctx.namespaceId, { topic: "update", subjectId: row.id });
     });
   }

@@ -12,7 +12,7 @@ import type {
   UpdateSummary,
 } from "#lib/contracts/console/updates.ts";
 import type { Ctx } from "#lib/ctx.ts";
-import type { Tx } from "#lib/db/client.ts";
+import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
 import { type Eligibility, judgeDevice } from "#lib/domain/eligibility.ts";
 import { advance, type DeviceProgress } from "#lib/domain/update-progress.ts";
@@ -148,6 +148,16 @@ export async function listUpdateDevices(
   requirePermission(actor, "update.read");
   await store.getUpdateRow(ctx.db, ctx.namespaceId, of.id);
   return store.listDevices(ctx.db, ctx.namespaceId, of);
+}
+
+/** By hardware id: what the update of this correlation id has devices install; null when it is none of ours. */
+export async function findTargets(
+  db: DbOrTx,
+  namespaceId: string,
+  correlationId: string,
+): Promise<ReadonlyMap<string, string> | null> {
+  const targets = await store.findTargets(db, namespaceId, correlationId);
+  return targets === null ? null : new Map(Object.entries(targets).map(([hardwareId, { to }]) => [hardwareId, to]));
 }
 
 /** Whether any device has ever proven an update here. @throws AppError `auth.forbidden` */

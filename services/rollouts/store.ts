@@ -9,6 +9,7 @@ import {
   UpdateDevice,
   UpdateDeviceState,
   UpdateSummary,
+  UpdateTargets,
 } from "#lib/contracts/console/updates.ts";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
@@ -241,4 +242,14 @@ function deviceDto(row: Prisma.UpdateDeviceGetPayload<object>, name: string | nu
 function updateCursor(cursor: string): { createdAt: Date; id: string } {
   const [createdAt, id] = decodeCursor(cursor, 2);
   return { createdAt: new Date(cursorPart(createdAt, Instant)), id: cursorPart(id, Uuid) };
+}
+
+export async function findTargets(
+  db: DbOrTx,
+  namespaceId: string,
+  correlationId: string,
+): Promise<UpdateTargets | null> {
+  const where = { namespaceId_correlationId: { namespaceId, correlationId } };
+  const row = await db.update.findUnique({ where, select: { targets: true } });
+  return row === null ? null : UpdateTargets.parse(row.targets);
 }

@@ -138,6 +138,11 @@ function answerDirector(
 ): Reply | null {
   if (path === "/api/v1/updates") return generation === "B" ? { status: 200, body: page([], 0, query) } : null;
   if (path === "/api/v1/multi_target_updates") return { status: 201, body: randomUUID() };
+  if (path === "/api/v1/admin/devices") {
+    const offset = Number(query.get("offset") ?? 0);
+    const values = [...devices.keys()].slice(offset, offset + Number(query.get("limit") ?? 50));
+    return { status: 200, body: page(values, devices.size, query) };
+  }
   const [, registered] = /^\/api\/v1\/admin\/devices\/([^/]+)$/.exec(path) ?? [];
   if (registered !== undefined) {
     if (!devices.has(registered)) return { status: 404, body: { code: "device_missing_primary_ecu", description: "" } };

@@ -201,7 +201,14 @@ export type DirectorDeviceState = {
     hardwareId: string;
     primary: boolean;
     keyType: string;
-    installed: { filename: string; sha256: string; length: number; reportedAt: string | null } | null;
+    installed: {
+      filename: string;
+      sha256: string;
+      length: number;
+      reportedAt: string | null;
+      /** The signed manifest that said so last. */
+      manifest: { id: string; sha256: string } | null;
+    } | null;
     assigned: { filename: string; sha256: string; correlationId: string; inFlight: boolean } | null;
   }[];
 };
