@@ -66,10 +66,6 @@ async function rotateAndVerify(
 
 /** Signs anew what has its keys here: targets, snapshot and timestamp, or the latter two. @throws AppError `ota.role_key_not_found` */
 export async function signAnew(ctx: Ctx, repoId: string): Promise<void> {
-  const { roles } = await describeKeys(ctx, repoId);
-  const targets = roles.find(({ role }) => role === "targets");
-  const areTargetsHere = targets?.keys.every(({ online }) => online) ?? false;
   const always = Number.POSITIVE_INFINITY;
-  const targetsLeftMs = areTargetsHere ? always : Number.NEGATIVE_INFINITY;
-  await refreshRoles(ctx, repoId, { targets: targetsLeftMs, snapshot: always, timestamp: always });
+  await refreshRoles(ctx, repoId, { targets: always, snapshot: always, timestamp: always });
 }
