@@ -161,7 +161,7 @@ describe("refuses with a code, a sentence and a closed connection", () => {
       "another_certificate_allowed",
     );
     await revokeCertificate(world.ctx, admin, { fingerprint: leaf.certificate.fingerprint });
-    await eventually(() => expectRefused(leaf, "revoked"), 1_000);
+    await eventually(() => expectRefused(leaf, "revoked"), 5_000);
   });
 
   it("an altered copy of an allowed certificate", async () => {
