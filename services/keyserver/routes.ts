@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { CreateRoot, ExpireNotBefore, RootVersion } from "#lib/contracts/ota/keyserver.ts";
+import { CreateRoot, ExpireNotBeforeHeader, RootVersion } from "#lib/contracts/ota/keyserver.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { parseEntity } from "#lib/http/ota-parse.ts";
 import { sendErrorWithoutBody } from "#lib/http/server.ts";
@@ -43,7 +43,7 @@ async function registerRoots(app: FastifyInstance): Promise<void> {
     return {};
   });
   app.get<OfRepo>("", async (req, reply) => {
-    const notBefore = parseEntity(ExpireNotBefore, req.headers["x-trx-expire-not-before"]);
+    const notBefore = parseEntity(ExpireNotBeforeHeader, req.headers["x-trx-expire-not-before"]);
     return sendJson(reply, await requests.readRoot(req.ctx, req.params.repoId, notBefore));
   });
   app.get<OfVersion>("/:version", async (req, reply) => {
@@ -71,21 +71,21 @@ async function registerRoots(app: FastifyInstance): Promise<void> {
 }
 
 async function registerKeys(app: FastifyInstance): Promise<void> {
-  app.get<OfKey>("/keys/:keyId", async (req) => {
+  app.get<OfKey>("/keys/:keyId", async (req, reply) => {
     const { repoId } = await requests.requireOwnRepo(req.ctx, req.params.repoId);
-    return exportKey(req.ctx, repoId, req.params.keyId);
+    return reply.header("cache-control", "no-store").send(await exportKey(req.ctx, repoId, req.params.keyId));
   });
   app.delete<OfKey>("/private_keys/:keyId", async (req, reply) => {
     const { repoId } = await requests.requireOwnRepo(req.ctx, req.params.repoId);
     await deletePrivateKey(req.ctx, repoId, req.params.keyId);
     return reply.code(204).send();
   });
-  app.get<OfRepo>("/keys/targets/pairs", async (req) => {
+  app.get<OfRepo>("/keys/targets/pairs", async (req, reply) => {
     const { repoId } = await requests.requireOwnRepo(req.ctx, req.params.repoId);
     const pairs = await targetsKeyPairs(req.ctx, repoId);
     if (pairs === null) throw offline();
     req.ctx.log.info({ repoId }, "the private keys of the targets were handed out");
-    return pairs;
+    return reply.header("cache-control", "no-store").send(pairs);
   });
   app.head<OfRepo>("/keys/targets/pairs", { errorHandler: sendErrorWithoutBody }, async (req, reply) => {
     if (!(await requests.hasTargetsKeys(req.ctx, req.params.repoId))) throw offline();

@@ -33,7 +33,15 @@ export const REPOSERVER_ROLES_ENDPOINTS: readonly ContractEndpoint[] = [
   shown("GET", "/targets.json", SERVED),
   shown("GET", "/snapshot.json", SERVED),
   shown("GET", "/timestamp.json", SERVED),
-  absent("POST", "/api/v1/repo/:repoId"),
+  {
+    method: "POST",
+    path: "/api/v1/repo/:repoId",
+    contract: "reposerver-keyserver.md section 1",
+    test: {
+      file: "services/image-repo/tests/addresses.test.ts",
+      title: "has the id that was asked for, once in all namespaces",
+    },
+  },
   shown("GET", "/root", HANDED_OUT, ROOTS),
   shown("POST", "/root", HANDED_OUT, ROOTS),
   shown("PUT", "/root/rotate", "is rotated with all that its keys sign, along a chain that devices follow", ROOTS),

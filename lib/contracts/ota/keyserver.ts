@@ -28,7 +28,7 @@ export const RootVersion = z
   .transform(Number);
 
 /** Header `x-trx-expire-not-before`. */
-export const ExpireNotBefore = z.iso
+export const ExpireNotBeforeHeader = z.iso
   .datetime({ offset: true })
   .transform((text) => new Date(text))
   .optional();

@@ -8,6 +8,7 @@ import {
 } from "#lib/contracts/console/common.ts";
 import { Image, ListImages } from "#lib/contracts/console/images.ts";
 import { OtaChecksum } from "#lib/contracts/ota/common.ts";
+import { RepoKeyType } from "#lib/contracts/ota/keyserver.ts";
 import type { JsonObject } from "#lib/uptane/json.ts";
 
 /*
@@ -23,8 +24,8 @@ export const TargetFilename = PlainFilename.refine(
   "must not contain empty or dot path segments",
 ).refine((name) => name !== "__proto__", "can't be used");
 
-/** Body of POST `/user_repo`. */
-export const CreateRepo = z.object({ keyType: z.enum(["RSA", "ED25519", "ECPRIME256V1"]).default("ED25519") });
+/** Body of POST `/user_repo` and `/repo/{repoId}`. */
+export const CreateRepo = z.object({ keyType: RepoKeyType.default("ED25519") });
 
 /** Where an image is, as a device or this server may be asked to fetch it; part of metadata, hence ASCII. */
 export const ImageUri = z
