@@ -23,6 +23,8 @@ export type Push = {
   readonly parallel?: number;
   /** Below `refs/heads` of the repository. */
   readonly branch?: string;
+  /** Hears of each object once the server has said that it keeps it. */
+  readonly onStored?: (object: string) => void;
   /** For https: the server's CA, the client's certificate. */
   readonly tls?: https.AgentOptions;
 };
@@ -59,8 +61,10 @@ export async function pushRepository(push: Push): Promise<Pushed> {
     if (status !== 404) throw new Error(`HEAD ${addressOf(name)}: ${status}`);
     await Promise.all(childrenOf(push.repo, name).map(once));
     const posted = await connection.send(method, addressOf(name), { file: join(push.repo, addressOf(name)) });
-    if (posted.status === (method === "PUT" ? 201 : 204)) counts.uploaded += 1;
-    else if (posted.status === 409) counts.refusedAsPresent += 1;
+    if (posted.status === (method === "PUT" ? 201 : 204)) {
+      counts.uploaded += 1;
+      push.onStored?.(formatObjectName(name));
+    } else if (posted.status === 409) counts.refusedAsPresent += 1;
     else throw new Error(`${method} ${addressOf(name)}: ${posted.status} ${posted.body}`);
   }
   try {

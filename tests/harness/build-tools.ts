@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import https from "node:https";
@@ -26,6 +26,14 @@ export function createLargeRepository(files: number): { repository: TestReposito
 export function issueDevice(system: System, name: string): string {
   const folder = join(mkdtempSync(join(tmpdir(), "gatehouse-device-")), "device");
   system.cli("device", "issue", "--name", name, "--hardware", "rpi4", "--out", folder);
+  return folder;
+}
+
+/** A credentials.zip that the command line made, unpacked. @returns its folder */
+export function makeCredentials(system: System, kind: "build" | "device", ...options: string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), "gatehouse-credentials-"));
+  system.cli("credentials", kind, "--out", join(folder, "credentials.zip"), ...options);
+  execFileSync("python3", ["-m", "zipfile", "-e", "credentials.zip", "."], { cwd: folder });
   return folder;
 }
 
