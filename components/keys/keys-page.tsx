@@ -44,7 +44,13 @@ export function KeysPage() {
           </Callout>
         )}
         {data?.repositories.map((repository) => (
-          <RepositoryCard key={repository.repository} repository={repository} fleet={data.fleet} onAct={setAct} />
+          <RepositoryCard
+            key={repository.repository}
+            repository={repository}
+            fleet={data.fleet}
+            onAct={setAct}
+            retry={() => void refetch()}
+          />
         ))}
       </div>
       {act === null ? null : <ActDialog act={act} toolsUrl={data?.toolsUrl ?? ""} onClose={() => setAct(null)} />}

@@ -14,11 +14,17 @@ import { useTakeKeyOffline } from "#lib/client/mutations.ts";
 import type { RepositoryName } from "#lib/contracts/console/keys.ts";
 import { REPOSITORY_TITLE, shortKeyId } from "./words.ts";
 
-export type OfflineKey = { repository: RepositoryName; role: string; keyId: string };
+export type OfflineKey = {
+  repository: RepositoryName;
+  role: string;
+  keyId: string;
+  /** Then garage-sign can't fetch it, and its holder signs the next root. */
+  isRootOffline: boolean;
+};
 
 /** How a key moves elsewhere, and, apart from that, deleting the private part here. It never passes through the browser. */
 export function OfflineDialog({
-  taken: { repository, role, keyId },
+  taken: { repository, role, keyId, isRootOffline },
   toolsUrl,
   onClose,
 }: {
@@ -47,7 +53,14 @@ export function OfflineDialog({
       }
     >
       <div className="grid gap-4">
-        <Steps repository={repository} toolsUrl={toolsUrl} />
+        {isRootOffline ? (
+          <p className="text-ink-2">
+            The root key is offline already. Whoever holds it signs a next root that lists another {role} key; upload it
+            under Signed root, and this key is deleted here.
+          </p>
+        ) : (
+          <Steps repository={repository} toolsUrl={toolsUrl} />
+        )}
         <form
           id={formId}
           className="grid gap-3"
@@ -107,7 +120,7 @@ function Steps({ repository, toolsUrl }: { repository: RepositoryName; toolsUrl:
         It makes new keys, fetches the old root key, deletes it here, and uploads the new root. It comes in through{" "}
         <span className="mono wrap-anywhere">{toolsUrl}</span>, with a credentials.zip that may take keys offline: make
         it under{" "}
-        <Link href="/access" className="link">
+        <Link href="/access" className="link underline">
           Access, Build tools
         </Link>
         .

@@ -2,6 +2,7 @@
 
 import { CircleAlert, FileUp, RotateCw } from "lucide-react";
 import { GuardedButton, useCan } from "#components/shell/me.tsx";
+import { Button } from "#components/ui/button.tsx";
 import { Callout } from "#components/ui/callout.tsx";
 import { Card } from "#components/ui/card.tsx";
 import { type Column, DataTable } from "#components/ui/data-table.tsx";
@@ -23,21 +24,36 @@ type RepositoryCardProps = {
   repository: KeyRepository;
   fleet: KeysOverview["fleet"];
   onAct: (act: KeyAct) => void;
+  retry: () => void;
 };
 
 /** One repository: its roles, and what can be done about them. */
-export function RepositoryCard({ repository, fleet, onAct }: RepositoryCardProps) {
+export function RepositoryCard({ repository, fleet, onAct, retry }: RepositoryCardProps) {
   const mayManage = useCan("key.manage");
   const name = repository.repository;
   if (repository.problem !== null) {
     return (
       <Card title={REPOSITORY_TITLE[name]}>
-        <Callout tone="bad" icon={CircleAlert} role="alert" title="Its keys can't be shown">
+        <Callout
+          tone="bad"
+          icon={CircleAlert}
+          role="alert"
+          title="Its keys can't be shown"
+          action={
+            <Button size="sm" onClick={retry}>
+              Try again
+            </Button>
+          }
+        >
           {repository.problem} Whether they are online is not known.
         </Callout>
       </Card>
     );
   }
+  const root = repository.roles.find(({ role }) => role === "root");
+  const isRootOffline = root?.keys.some(({ state }) => state === "offline") ?? false;
+  const takeOffline = (role: string, keyId: string) =>
+    onAct({ do: "offline", taken: { repository: name, role, keyId, isRootOffline } });
   return (
     <Card title={REPOSITORY_TITLE[name]} flush>
       <div className="flex flex-wrap gap-2 border-b border-line px-3.5 py-2.5">
@@ -51,18 +67,18 @@ export function RepositoryCard({ repository, fleet, onAct }: RepositoryCardProps
       <DataTable
         inCard
         caption={`Roles of the ${REPOSITORY_TITLE[name]}`}
-        columns={columns(
-          fleet,
-          mayManage ? (role, keyId) => onAct({ do: "offline", taken: { repository: name, role, keyId } }) : null,
-        )}
+        columns={columns(fleet, mayManage ? takeOffline : null)}
         rows={repository.roles}
         keyOf={({ role }) => role}
       />
+      <p className="border-t border-line px-3.5 py-2.5 text-sm text-ink-3">
+        A device looks at these dates when it polls. Who is away until a role is signed again loses nothing.
+      </p>
     </Card>
   );
 }
 
-function Acts({ repository, onAct }: Omit<RepositoryCardProps, "fleet">) {
+function Acts({ repository, onAct }: Omit<RepositoryCardProps, "fleet" | "retry">) {
   const name = repository.repository;
   const targets = repository.roles.find(({ role }) => role === "targets");
   const { rotate, reSign } = repository.obstacles;
@@ -135,7 +151,7 @@ function columns(
       head: "Keys",
       wrap: true,
       cell: ({ role, keys }) => (
-        <ul className="grid gap-1.5">
+        <ul className="grid gap-1.5 md:min-w-[300px]">
           {keys.map(({ keyId, type, state, canGoOffline }) => (
             <li key={keyId} className="flex flex-wrap items-center gap-x-2.5 gap-y-0.5">
               <Digest value={keyId} short={shortKeyId(keyId)} label={`id of the ${role} key`} />
@@ -144,7 +160,7 @@ function columns(
               {canGoOffline && takeOffline !== null ? (
                 <button
                   type="button"
-                  className="link inline-flex min-h-6 items-center gap-1 text-sm"
+                  className="link min-h-6 text-left text-sm whitespace-nowrap"
                   onClick={() => takeOffline(role, keyId)}
                 >
                   Take offline…
@@ -170,7 +186,7 @@ function columns(
       head: "Version",
       from: "sm",
       align: "right",
-      cell: ({ version }) => version ?? <span className="text-ink-3">a device</span>,
+      cell: ({ version }) => version ?? <span className="text-ink-3">per device</span>,
     },
     { id: "expires", head: "Expires", align: "right", cell: (role) => <Expiry {...role} /> },
     { id: "renewal", head: "Signed again", from: "md", wrap: true, cell: (role) => renewalText(role) },

@@ -1,5 +1,6 @@
 "use client";
 
+import { Download } from "lucide-react";
 import { useId, useState } from "react";
 import { Button } from "#components/ui/button.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
@@ -7,7 +8,8 @@ import { Field, Input } from "#components/ui/field.tsx";
 import { FormError } from "#components/ui/form-error.tsx";
 import { toast } from "#components/ui/toast.tsx";
 import { afterwards } from "#lib/client/afterwards.ts";
-import { usePushDocument } from "#lib/client/mutations.ts";
+import { usePushDocument, useUnsignedRoot } from "#lib/client/mutations.ts";
+import { save } from "#lib/client/tar.ts";
 import type { RepositoryName } from "#lib/contracts/console/keys.ts";
 import { CheckList } from "./check-list.tsx";
 import { REPOSITORY_TITLE } from "./words.ts";
@@ -79,6 +81,7 @@ export function UploadSignedDialog({ repository, replaces, onClose }: UploadDial
             onChange={(event) => void choose(event.target.files?.[0])}
           />
         </Field>
+        {replaces === null ? <UnsignedRoot repository={repository} /> : null}
         {judge.isPending ? (
           <p role="status" className="text-ink-2">
             Checking…
@@ -89,6 +92,24 @@ export function UploadSignedDialog({ repository, replaces, onClose }: UploadDial
         <FormError what="Not put in force" error={push.error} />
       </form>
     </Dialog>
+  );
+}
+
+/** What is to be signed: the root in force, one version higher. */
+function UnsignedRoot({ repository }: { repository: RepositoryName }) {
+  const unsigned = useUnsignedRoot(repository);
+  const keep = ({ signed }: { signed: object }) =>
+    save(new Blob([JSON.stringify(signed, null, 2)]), `${repository}-root.unsigned.json`);
+  return (
+    <div className="grid gap-2">
+      <div>
+        <Button size="sm" busy={unsigned.isPending} onClick={() => afterwards(unsigned.mutateAsync(), keep)}>
+          <Download aria-hidden />
+          Next root, not signed
+        </Button>
+      </div>
+      <FormError what="Not made" error={unsigned.error} />
+    </div>
   );
 }
 

@@ -1,4 +1,4 @@
-import { plural } from "#lib/client/format.ts";
+import { count, plural } from "#lib/client/format.ts";
 import type { KeysOverview, RepositoryName, RoleKeys } from "#lib/contracts/console/keys.ts";
 
 export const REPOSITORY_TITLE: Readonly<Record<RepositoryName, string>> = {
@@ -21,11 +21,7 @@ export function roleText(role: string): string {
 export function renewalText({ role, renewal }: RoleKeys): string {
   switch (renewal) {
     case "automatic":
-      return role === "root"
-        ? "By itself, 30 days before"
-        : role === "timestamp"
-          ? "By itself, every day"
-          : "By itself";
+      return role === "root" ? "By itself, 30 days before" : "By itself, in time";
     case "per_device":
       return "By itself, for each device";
     case "person":
@@ -37,10 +33,10 @@ export function renewalText({ role, renewal }: RoleKeys): string {
 
 /** Whom its end would stop. A device looks at the date when it polls, and at no other time. */
 export function strandedText({ renewal }: RoleKeys, { total, seenLastDay }: KeysOverview["fleet"]): string {
-  if (renewal === "per_device") return "Made when a device asks, so its end strands nobody.";
-  if (total === 0) return "If it ended, devices would refuse updates. There is none yet.";
-  const polled = `${plural(total, "device")} would refuse updates at their next poll, ${seenLastDay.toLocaleString("en-GB")} of them within a day`;
-  return `If it ended, ${polled}. Who is away until it is signed again loses nothing.`;
+  if (renewal === "per_device") return "Made anew when a device asks, so its end strands nobody.";
+  if (total === 0) return "Once it has ended, devices refuse updates. There is no device yet.";
+  const within = seenLastDay === total ? "all" : count(seenLastDay);
+  return `Once it has ended, ${plural(total, "device")} refuse updates at their next poll; ${within} polled within the last day.`;
 }
 
 export function shortKeyId(keyId: string): string {

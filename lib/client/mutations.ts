@@ -258,6 +258,11 @@ export function usePushDocument(repository: RepositoryName) {
   });
 }
 
+/** Asked for when it is to be saved, and not kept. */
+export function useUnsignedRoot(repository: RepositoryName) {
+  return useMutation({ mutationFn: () => api.getUnsignedRoot(repository), gcTime: 0 });
+}
+
 export function useTakeKeyOffline(repository: RepositoryName) {
   const refresh = useRefresh(keys.signingKeys.all, keys.images.all, keys.overview.all);
   return useMutation({
