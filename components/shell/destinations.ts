@@ -6,6 +6,7 @@ import {
   LayoutDashboard,
   type LucideIcon,
   Package,
+  Settings,
   ShieldCheck,
   Users,
 } from "lucide-react";
@@ -25,4 +26,5 @@ export const HOUSE: readonly Destination[] = [
   { href: "/keys", label: "Keys", icon: KeyRound },
   { href: "/access", label: "Access", icon: Users },
   { href: "/audit", label: "Audit", icon: FileText },
+  { href: "/settings", label: "Settings", icon: Settings },
 ];

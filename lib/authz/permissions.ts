@@ -13,6 +13,7 @@ const SUPPORT = [
   "key.read",
   "overview.read",
   "event.read",
+  "setting.read",
   "session.own",
   "token.own",
 ] as const;

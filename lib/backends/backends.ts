@@ -43,7 +43,7 @@ export type Backends = {
   list(): BackendSummary[];
   /** Asks one how it is and what it can do, whatever its breaker knows; never throws. */
   inspect(call: BackendCall, id: BackendId): Promise<BackendReport>;
-  /** Asks each that the console can't do without, and each external one, how it is; never throws. */
+  /** Asks each that the console can't do without, and each external one, how it is, unless its breaker is open; never throws. */
   probe(call: BackendCall): Promise<BackendHealth[]>;
   /** Where the device registry has what [A] knows under `path`, as far as is known now; while it is not, that is found out for the next time. */
   registryPath(call: BackendCall, path: string): string;
@@ -162,7 +162,9 @@ async function probe({ link, plain }: Connection, call: BackendCall): Promise<Ba
   const { name, isExternal } = link;
   const started = performance.now();
   try {
-    await plain.send(call, { method: "GET", path: "/health", isProbe: true, withinMs: PROBE_MS });
+    // Whoever looks at many back ends does not wait for one that is known to be away.
+    const isProbe = link.breaker.state() === "open" ? {} : ({ isProbe: true } as const);
+    await plain.send(call, { method: "GET", path: "/health", ...isProbe, withinMs: PROBE_MS });
     return { name, isExternal, ok: true, latencyMs: Math.round(performance.now() - started), error: null };
   } catch (error) {
     if (!isAppError(error)) throw error;

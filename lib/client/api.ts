@@ -1,5 +1,6 @@
 import type { ApiToken, ChangeUser, CreateToken, CreateUser, Me, User } from "#lib/contracts/console/accounts.ts";
 import type { AuditEntry } from "#lib/contracts/console/audit.ts";
+import type { BackendList, BackendReport, BackendSummary } from "#lib/contracts/console/back-ends.ts";
 import type { Certificate, Refusal, RevocationReason } from "#lib/contracts/console/certificates.ts";
 import type { Page } from "#lib/contracts/console/common.ts";
 import type {
@@ -47,6 +48,9 @@ const post = <T>(path: string, body: unknown = {}) => call<T>("POST", path, { bo
 export const api = {
   me: (signal?: Signal) => get<Me>("/api/v1/me", {}, signal),
   signOutEverywhere: () => post<object>("/api/v1/me/sign-out-everywhere"),
+  listBackends: (signal?: Signal) => get<BackendList>("/api/v1/back-ends", {}, signal),
+  getBackend: (id: BackendSummary["id"], signal?: Signal) =>
+    get<BackendReport>(`/api/v1/back-ends/${at(id)}`, {}, signal),
   overview: (signal?: Signal) => get<Overview>("/api/v1/overview", {}, signal),
 
   listDevices: (params: ListParams, signal?: Signal) => get<Page<Device>>("/api/v1/devices", params, signal),

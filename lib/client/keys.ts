@@ -43,6 +43,11 @@ export const keys = {
   },
   tokens: { all: ["tokens"] as const, list: (params: ListParams) => ["tokens", "list", tidy(params)] as const },
   audit: { all: ["audit"] as const, list: (params: ListParams) => ["audit", "list", tidy(params)] as const },
+  backends: {
+    all: ["back-ends"] as const,
+    list: ["back-ends", "list"] as const,
+    one: (id: string) => ["back-ends", "one", id] as const,
+  },
   overview: { all: ["overview"] as const },
   signingKeys: { all: ["signing-keys"] as const },
 } as const;

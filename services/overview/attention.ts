@@ -16,7 +16,9 @@ export function toAttention({ fleet, trust, condemned, backends, roles }: Facts)
   const lines: Attention[] = [
     ...backends
       .filter(({ ok }) => !ok)
-      .map(({ name, error }) => line("backend_down", "bad", { count: 1, title: `The ${name} is down`, detail: error })),
+      .map(({ name, error }) =>
+        line("backend_down", "bad", { count: 1, title: `The ${name} is down`, detail: error, href: "/settings" }),
+      ),
     ...condemned.map((filename) =>
       line("unverified", "bad", {
         count: 1,

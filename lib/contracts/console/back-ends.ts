@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { endpoint } from "./endpoint.ts";
 
 export const BackendName = z.enum(["device-registry", "director", "reposerver", "keyserver", "treehub"]);
 
@@ -59,3 +60,20 @@ export type InstallAbout = z.infer<typeof InstallAbout>;
 
 export const BackendList = z.object({ data: z.array(BackendSummary), about: InstallAbout }).meta({ id: "BackendList" });
 export type BackendList = z.infer<typeof BackendList>;
+
+export const listBackends = endpoint({
+  method: "GET",
+  path: "/api/v1/back-ends",
+  permission: "setting.read",
+  summary: "The back ends this install works with, and what it is itself",
+  reply: BackendList,
+});
+
+export const getBackend = endpoint({
+  method: "GET",
+  path: "/api/v1/back-ends/{id}",
+  permission: "setting.read",
+  summary: "How one back end is now, and what it can do; it is asked for this",
+  params: z.strictObject({ id: BackendName }),
+  reply: BackendReport,
+});

@@ -1,5 +1,6 @@
 import * as accounts from "./accounts.ts";
 import * as audit from "./audit.ts";
+import * as backEnds from "./back-ends.ts";
 import * as certificates from "./certificates.ts";
 import * as credentials from "./credentials.ts";
 import * as devices from "./devices.ts";
@@ -16,6 +17,7 @@ import * as uploads from "./uploads.ts";
 export const ENDPOINTS: readonly Endpoint[] = [
   accounts,
   audit,
+  backEnds,
   certificates,
   credentials,
   devices,
