@@ -11,7 +11,7 @@ import { type BackendCtx, createBackends } from "#lib/backends/backends.ts";
 import { loadConfig } from "#lib/config/load.ts";
 import { ListImages } from "#lib/contracts/console/images.ts";
 import { renameDevice } from "#services/fleet/service.ts";
-import { ensureRepo } from "#services/keyserver/service.ts";
+import { addRepo, deletePrivateKey, describeKeys, ensureRepo } from "#services/keyserver/service.ts";
 import { createServices } from "#services/main.ts";
 import { createTestCtx } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
@@ -49,6 +49,18 @@ function connect(port: number, env: Record<string, string> = {}) {
 }
 const device = () => ({ uuid, deviceName: `name ${uuid}`, deviceId: `id ${uuid}`, credentials: "PEM" });
 const fleetName = async () => (await ctx.db.fleetDevice.findFirst({ where: { uuid } }))?.name;
+
+describe("the keyserver's client", () => {
+  it("says that targets can be signed until their key is deleted, and never for another namespace's", async () => {
+    const { repoId } = await addRepo(ctx, "standalone");
+    expect(await ctx.backends.keyserver.hasTargetsKeys(ctx, repoId)).toBe(true);
+    expect(await ctx.backends.keyserver.hasTargetsKeys({ ...ctx, namespaceId: "west" }, repoId)).toBe(false);
+    const { roles } = await describeKeys(ctx, repoId);
+    const targets = roles.find(({ role }) => role === "targets");
+    await deletePrivateKey(ctx, repoId, targets?.keys[0]?.keyId ?? "");
+    expect(await ctx.backends.keyserver.hasTargetsKeys(ctx, repoId)).toBe(false);
+  });
+});
 
 describe("the registry's client", () => {
   it("makes a device once, with or without credentials, however often it is asked", async () => {
