@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { BlobStore, StagedBlob } from "#lib/blobs/store.ts";
 import type { Ctx } from "#lib/ctx.ts";
-import { lockInTransaction, locksInTransaction, shareLocksInTransaction, type Tx } from "#lib/db/client.ts";
+import { locksInTransaction, shareLocksInTransaction, type Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import type { TargetFormat } from "#lib/uptane/roles.ts";
@@ -10,6 +10,7 @@ import { currentRoot, type StoredRoot } from "#services/keyserver/service.ts";
 import { lockRepo, publishImages, type RoleDocument, readRole } from "./roles.ts";
 import * as store from "./store.ts";
 import { insertAdded } from "./store-added.ts";
+import { buryImages } from "./store-listed.ts";
 
 /** What the image repository needs: the usual, and where bytes are. */
 export type ImageRepoCtx = Ctx & { readonly blobs: BlobStore };
@@ -94,7 +95,7 @@ export async function deleteImage(ctx: ImageRepoCtx, repoId: string, filename: s
   const root = await currentRoot(ctx, repoId);
   const deleted = await ctx.db.$transaction(async (tx) => {
     await lockRepo(tx, repoId);
-    await lockInTransaction(tx, lockOf(ctx.namespaceId, filename));
+    await lockImages(tx, ctx.namespaceId, [filename]);
     const image = await store.findImage(tx, ctx.namespaceId, filename);
     if (image === null) throw new AppError("ota.target_not_found", "There is no such image.");
     const assigned = await countAssigned(tx, ctx.namespaceId, filename);
@@ -104,7 +105,7 @@ export async function deleteImage(ctx: ImageRepoCtx, repoId: string, filename: s
         `The image is assigned to ${assigned} ${assigned === 1 ? "device" : "devices"}. Cancel the update first.`,
       );
     }
-    await store.buryImage(tx, ctx.namespaceId, image, ctx.clock());
+    await buryImages(tx, ctx.namespaceId, [image], ctx.clock());
     await publishImages(tx, { ctx, repoId, root });
     await publishEvent(tx, ctx.namespaceId, { topic: "image", subjectId: filename });
     return image;
@@ -123,6 +124,14 @@ export async function holdImages(tx: Tx, namespaceId: string, filenames: readonl
     filenames.map((filename) => lockOf(namespaceId, filename)),
   );
   return store.findDeleted(tx, namespaceId, filenames);
+}
+
+/** Before images are deleted: keeps everybody from assigning them until `tx` ends. */
+export async function lockImages(tx: Tx, namespaceId: string, filenames: readonly string[]): Promise<void> {
+  await locksInTransaction(
+    tx,
+    filenames.map((filename) => lockOf(namespaceId, filename)),
+  );
 }
 
 function lockOf(namespaceId: string, filename: string): string {
@@ -177,8 +186,7 @@ async function listImage(tx: Tx, { ctx, repoId, root, image, staged }: Listing):
     return null;
   }
   await store.putImage(tx, ctx.namespaceId, next);
-  const { name } = next;
-  if (before === null && name !== null) await insertAdded(tx, ctx.namespaceId, { ...next, name });
+  if (before === null) await insertAdded(tx, ctx.namespaceId, [next]);
   await store.dropVerification(tx, ctx.namespaceId, image.filename);
   const targets = await publishImages(tx, { ctx, repoId, root });
   await publishEvent(tx, ctx.namespaceId, { topic: "image", subjectId: image.filename });

@@ -2,11 +2,14 @@ import type { FastifyInstance } from "fastify";
 import { ExpireNotBefore } from "#lib/contracts/ota/reposerver.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { parseEntity } from "#lib/http/ota-parse.ts";
+import { takeSignedBodies } from "#lib/http/signed-body.ts";
 import { canonicalBytes } from "#lib/uptane/canonical.ts";
 import type { Json } from "#lib/uptane/json.ts";
+import { METADATA_LIMITS } from "#lib/uptane/limits.ts";
 import { deletePrivateKey, exportKey, setExpireNotBefore, unsignedRoot } from "#services/keyserver/service.ts";
 import { pushImageRoot, rotateImageRoot } from "./root.ts";
 import { type OpenRepo, sendSigned } from "./routes.ts";
+import { putSignedTargets } from "./signed-targets.ts";
 
 type ByKey = { Params: { keyId: string } };
 
@@ -47,6 +50,21 @@ export function registerRootRoutes(app: FastifyInstance, openRepo: OpenRepo): vo
     const { expireAt } = parseEntity(ExpireNotBefore, req.body);
     await setExpireNotBefore(ctx, repoId, expireAt);
     return reply.code(204).send();
+  });
+}
+
+/** The list of images, signed elsewhere. @see contracts/reposerver-keyserver.md section 5 */
+export function registerSignedTargetsRoute(app: FastifyInstance, openRepo: OpenRepo): void {
+  app.register(async (uploads) => {
+    takeSignedBodies(uploads, METADATA_LIMITS.imageTargets.maxBytes);
+    uploads.put("/targets", async (req, reply) => {
+      const { ctx, repoId } = await openRepo(req, reply);
+      const stated = req.headers["x-ats-role-checksum"];
+      const replaces = typeof stated === "string" && stated !== "" ? stated : null;
+      const bytes = req.rawBody ?? Buffer.alloc(0);
+      const checksum = await putSignedTargets(ctx, repoId, { bytes, replaces });
+      return reply.code(204).header("x-ats-role-checksum", checksum).send();
+    });
   });
 }
 

@@ -12,7 +12,7 @@ import { type RoleName, readRole } from "./roles.ts";
 import { registerCommentRoutes } from "./routes-comments.ts";
 import { registerDelegationRoutes } from "./routes-delegations.ts";
 import { registerExtensionRoutes } from "./routes-extension.ts";
-import { registerRootRoutes } from "./routes-roles.ts";
+import { registerRootRoutes, registerSignedTargetsRoute } from "./routes-roles.ts";
 import { registerSbomRoutes, registerSearchRoutes } from "./routes-search.ts";
 import { registerTargetRoutes } from "./routes-targets.ts";
 import { registerUploadRoutes } from "./routes-uploads.ts";
@@ -49,6 +49,7 @@ export function registerImageRepoRoutes(app: FastifyInstance, { blobs }: { blobs
         repo.addHook("onRequest", requireNamed);
         registerRoleRoutes(repo, openRepo);
         registerRootRoutes(repo, openRepo);
+        registerSignedTargetsRoute(repo, openRepo);
         registerTargetRoutes(repo, openRepo);
         registerCommentRoutes(repo, openRepo);
         registerExtensionRoutes(repo, openRepo);

@@ -13,17 +13,16 @@ export type AddedImage = {
   readonly doneThrough: string | null;
 };
 
-/** In the transaction that lists the image, so that whoever waits for its name hears of it, whatever dies. Nobody waits for one without a name. */
+/** In the transaction that lists the images, so that whoever waits for a name hears of it, whatever dies. Nobody waits for one without a name. */
 export async function insertAdded(
   tx: Tx,
   namespaceId: string,
-  image: { name: string | null; filename: string; sha256: string; length: number; uri?: string | null },
+  images: readonly { name: string | null; filename: string; sha256: string; length: number; uri?: string | null }[],
 ): Promise<void> {
-  const { name, filename, sha256, length, uri = null } = image;
-  if (name === null) return;
-  await tx.imageAdded.create({
-    data: { namespaceId, name, filename, sha256, length: BigInt(length), uri },
-    select: { id: true },
+  await tx.imageAdded.createMany({
+    data: images.flatMap(({ name, filename, sha256, length, uri = null }) =>
+      name === null ? [] : [{ namespaceId, name, filename, sha256, length: BigInt(length), uri }],
+    ),
   });
 }
 

@@ -23,6 +23,11 @@ export async function putDelegations(tx: Tx, namespaceId: string, delegations: D
   });
 }
 
+/** For a list without such a block. */
+export async function dropDelegations(tx: Tx, namespaceId: string): Promise<void> {
+  await tx.imageDelegations.deleteMany({ where: { namespaceId } });
+}
+
 /** What the snapshot says of the delegated documents, also of those that nobody is trusted with any more: none may vanish. */
 export async function delegatedMeta(db: DbOrTx, namespaceId: string): Promise<Record<string, MetaInput>> {
   const rows = await db.$queryRaw<{ name: string; checksum: string; version: number; length: number }[]>`

@@ -106,20 +106,17 @@ export async function deleteStaleUploads(db: DbOrTx, before: { open: Date; recei
 
 export type ReceivedRow = { filename: string; sha256: string; length: number };
 
-/** Bytes that a signing tool has sent for these names and that are not listed yet; the latest of each name. */
-export async function findReceived(
-  db: DbOrTx,
-  namespaceId: string,
-  filenames: readonly string[],
-): Promise<Map<string, ReceivedRow>> {
-  const rows = await db.imageUpload.findMany({
-    where: { namespaceId, filename: { in: [...filenames] }, kind: "cli", state: "received", sha256: { not: null } },
-    orderBy: { touchedAt: "asc" },
-    select: { filename: true, sha256: true, length: true },
-  });
-  return new Map(
-    rows.map(({ filename, sha256, length }) => [filename, { filename, sha256: sha256 ?? "", length: Number(length) }]),
-  );
+/**
+ * Takes bytes that a signing tool has sent for these names and that are not listed yet: once listed or dropped, they are no upload any
+ * more. Until `tx` ends they count as needed for everybody else, and nobody else can take them.
+ */
+export async function takeReceived(tx: Tx, namespaceId: string, filenames: readonly string[]): Promise<ReceivedRow[]> {
+  const rows = await tx.$queryRaw<(Omit<ReceivedRow, "length"> & { length: bigint })[]>`
+    DELETE FROM image_upload
+    WHERE "namespaceId" = ${namespaceId} AND filename = ANY(${filenames}::text[]) AND kind = 'cli' AND state = 'received'
+      AND sha256 IS NOT NULL
+    RETURNING filename, sha256, length`;
+  return rows.map((row) => ({ ...row, length: Number(row.length) }));
 }
 
 function toFields(value: Json): UploadFields | null {

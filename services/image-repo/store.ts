@@ -90,19 +90,6 @@ export async function putImage(tx: Tx, namespaceId: string, image: ImageRow): Pr
   await tx.imageTombstone.deleteMany({ where: { namespaceId, filename } });
 }
 
-/** Leaves a tombstone: the name may come back only with these bytes. */
-export async function buryImage(tx: Tx, namespaceId: string, image: ImageRow, deletedAt: Date): Promise<void> {
-  const where = { namespaceId, filename: image.filename };
-  await tx.imageTarget.deleteMany({ where });
-  await tx.imageComment.deleteMany({ where });
-  await tx.imageVerification.deleteMany({ where });
-  await tx.imageSignature.deleteMany({ where });
-  await tx.imageTombstone.create({
-    data: { ...where, sha256: image.sha256, length: BigInt(image.length), deletedAt },
-    select: { filename: true },
-  });
-}
-
 export async function findTombstone(
   db: DbOrTx,
   namespaceId: string,
