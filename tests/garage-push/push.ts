@@ -45,6 +45,7 @@ export async function pushRepository(push: Push): Promise<Pushed> {
   const commit = readFileSync(join(push.repo, "refs/heads", branch), "utf8").trim();
   const connection = connect(push);
   const counts = { uploaded: 0, present: 0, refusedAsPresent: 0 };
+  let hasEnded = false;
   const begun = new Map<string, Promise<void>>();
   const once = (name: ObjectName): Promise<void> => {
     const known = begun.get(formatObjectName(name));
@@ -53,6 +54,7 @@ export async function pushRepository(push: Push): Promise<Pushed> {
     return running;
   };
   async function pushObject(name: ObjectName): Promise<void> {
+    if (hasEnded) throw new Error("the push has ended");
     const { status } = await connection.send("HEAD", addressOf(name));
     if (status === 200) {
       counts.present += 1;
@@ -60,6 +62,7 @@ export async function pushRepository(push: Push): Promise<Pushed> {
     }
     if (status !== 404) throw new Error(`HEAD ${addressOf(name)}: ${status}`);
     await Promise.all(childrenOf(push.repo, name).map(once));
+    if (hasEnded) throw new Error("the push has ended");
     const posted = await connection.send(method, addressOf(name), { file: join(push.repo, addressOf(name)) });
     if (posted.status === (method === "PUT" ? 201 : 204)) {
       counts.uploaded += 1;
@@ -73,6 +76,7 @@ export async function pushRepository(push: Push): Promise<Pushed> {
     if (ref.status < 200 || ref.status > 399) throw new Error(`refs/heads/${branch}: ${ref.status} ${ref.body}`);
     return { commit, ...counts };
   } finally {
+    hasEnded = true;
     connection.close();
   }
 }

@@ -45,14 +45,28 @@ export async function tokenOfNewClient(
 ): Promise<{ authorization: string }> {
   const made: unknown = JSON.parse(system.cli("client", "create", "--name", "build", "--scope", scopes.join(",")));
   const { clientId, clientSecret } = made as { clientId: string; clientSecret: string };
-  const reply = await send(`${at.toolsUrl}/token`, {
-    ca: at.ca,
+  const client = { server: `${at.toolsUrl}/token`, scope: scopes.join(" ") };
+  return requestToken({ ...client, client_id: clientId, client_secret: clientSecret }, at.ca);
+}
+
+/** The header of the machine client of a credentials.zip, with a token that it asked for as the tools do. */
+export async function authorizationOf(credentials: string): Promise<{ authorization: string }> {
+  const treehub: unknown = JSON.parse(readFileSync(join(credentials, "treehub.json"), "utf8"));
+  const { oauth2 } = treehub as { oauth2: OAuth2 };
+  return requestToken(oauth2, readFileSync(join(credentials, "server_ca.pem"), "utf8"));
+}
+
+type OAuth2 = { server: string; client_id: string; client_secret: string; scope: string };
+
+async function requestToken(client: OAuth2, ca: string): Promise<{ authorization: string }> {
+  const reply = await send(client.server, {
+    ca,
     method: "POST",
     headers: {
-      authorization: `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString("base64")}`,
+      authorization: `Basic ${Buffer.from(`${client.client_id}:${client.client_secret}`).toString("base64")}`,
       "content-type": "application/x-www-form-urlencoded",
     },
-    body: `grant_type=client_credentials&scope=${scopes.join(" ")}`,
+    body: `grant_type=client_credentials&scope=${client.scope}`,
   });
   if (reply.status !== 200) throw new Error(`no token: ${reply.status} ${reply.body}`);
   return { authorization: `Bearer ${(JSON.parse(reply.body.toString()) as { access_token: string }).access_token}` };
