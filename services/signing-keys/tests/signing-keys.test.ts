@@ -262,6 +262,9 @@ describe("the image repository's keys, taken offline", () => {
     expect(tried.checks.map(({ state }) => state)).toEqual(tried.checks.map(() => "passed"));
     expect(roleOf(await read(repository), "targets")).toEqual(current);
     expect(await outcomes("keys.push_targets")).toEqual([]);
+    await pushTargets(ctx, SYSTEM, { document: sign(next), checksum, rehearseOnly: false });
+    expect(roleOf(await read(repository), "targets").version).toBe(next.version);
+    expect(await outcomes("keys.push_targets")).toEqual(["image requested", "image done"]);
   });
 });
 
