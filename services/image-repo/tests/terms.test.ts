@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Ctx } from "#lib/ctx.ts";
+import { signerFromPrivate } from "#lib/uptane/keys.ts";
+import { signDocument } from "#lib/uptane/signatures.ts";
 import { describeKeys, findRepo } from "#services/keyserver/service.ts";
 import { createTestClock, createTestCtx } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
@@ -60,10 +62,32 @@ class Repo {
     await ctx.db.imageRole.updateMany({ where: { repoId: await this.repoId(), role }, data: { expiresAt } });
   }
 
-  async takeTargetsOffline(): Promise<void> {
+  async targetsKeyPath(): Promise<string> {
     const { roles } = await describeKeys(ctx, await this.repoId());
-    const keyId = roles.find(({ role }) => role === "targets")?.keys[0]?.keyId;
-    await this.send("DELETE", `/root/private_keys/${keyId}`);
+    return `/root/private_keys/${roles.find(({ role }) => role === "targets")?.keys[0]?.keyId}`;
+  }
+
+  async takeTargetsOffline(): Promise<void> {
+    await this.send("DELETE", await this.targetsKeyPath());
+  }
+
+  /** The same list, signed elsewhere until then. */
+  async pushTargets(expires: string): Promise<void> {
+    const keyPath = await this.targetsKeyPath();
+    const { keytype, keyval } = await (await this.call(keyPath)).json();
+    await this.takeTargetsOffline();
+    const current = await this.call("/targets.json");
+    const { signed } = await current.json();
+    const next = { ...signed, version: signed.version + 1, expires };
+    const pushed = await this.call("/targets", {
+      method: "PUT",
+      body: Uint8Array.from(signDocument(next, [signerFromPrivate(keytype, keyval.private)]).bytes),
+      headers: {
+        "content-type": "application/json",
+        "x-ats-role-checksum": current.headers.get("x-ats-role-checksum") ?? "",
+      },
+    });
+    expect(pushed.status).toBe(204);
   }
 
   addImage(name: string): Promise<Response> {
@@ -92,6 +116,7 @@ const CASES: readonly Case[] = [
   ["a removed image", (repo) => repo.send("DELETE", "/targets/app_1"), [1, 1, 1], [31, 31, 31]],
   ["other hardware", (repo) => repo.send("PATCH", "/targets/app_1", { hardwareIds: ["x"] }), [1, 1, 1], [31, 31, 31]],
   ["rotated keys", (repo) => repo.send("PUT", "/root/rotate"), [1, 1, 1], [31, 31, 31]],
+  ["targets that were signed elsewhere", (repo) => repo.pushTargets(inDays(90)), [1, 1, 1], [90, 90, 90]],
   ["an hour left of targets", (repo) => repo.leave("targets", HOUR_LEFT), [0, 0, 0], [OLD, OLD, OLD]],
   ["less left of targets", (repo) => repo.leave("targets", HOUR_LEFT - 1), [1, 1, 1], [30, 30, 1]],
   ["less left of the snapshot", (repo) => repo.leave("snapshot", HOUR_LEFT - 1), [0, 1, 1], [OLD, 30, 1]],
