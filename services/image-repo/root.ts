@@ -1,5 +1,6 @@
 import type { Ctx } from "#lib/ctx.ts";
 import type { Tx } from "#lib/db/client.ts";
+import { publishEvent } from "#lib/db/events.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { assertThreshold, parseEnvelope } from "#lib/uptane/envelope.ts";
 import type { Json } from "#lib/uptane/json.ts";
@@ -11,6 +12,7 @@ import * as store from "./store.ts";
 
 /** Made here and nowhere else: nobody can push them. */
 const OURS = ["snapshot", "timestamp"] as const;
+const KEYS_CHANGED = { topic: "key", subjectId: "image" } as const;
 
 /**
  * Puts a root in force that somebody else signed, and in the same transaction signs anew what it needs. The list of images stays as it is
@@ -32,6 +34,7 @@ export async function pushImageRoot(ctx: Ctx, repoId: string, signedRoot: Json):
       });
     }
     await publishUnder(tx, { ctx, repoId, root, canName: after.length === OURS.length });
+    await publishEvent(tx, ctx.namespaceId, KEYS_CHANGED);
   });
 }
 
@@ -46,6 +49,7 @@ export async function rotateImageRoot(ctx: Ctx, repoId: string): Promise<void> {
     await lockRepo(tx, repoId);
     const root = await rotateRootIn(tx, ctx, repoId);
     await publishImages(tx, { ctx, repoId, root });
+    await publishEvent(tx, ctx.namespaceId, KEYS_CHANGED);
   });
 }
 

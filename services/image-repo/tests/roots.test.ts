@@ -51,6 +51,7 @@ describe("the root of a repository", () => {
     const { root, targets, versions } = await verifyAsDevice(other, clock.now);
     expect([root.signed.version, versions, targets.signed.targets.has("app_1")]).toEqual([2, [2, 2, 2], true]);
     expect(await keyIdOf("targets")).not.toBe(before);
+    expect(await ctx.db.consoleEvent.count({ where: { topic: "key", subjectId: "image" } })).toBe(1);
     expect((await server.call(`/root/private_keys/${before}`)).status).toBe(404);
   });
 
