@@ -11,7 +11,7 @@ import { KEY_STATE, Pill, StatusBadge } from "#components/ui/status.tsx";
 import { RelativeTime } from "#components/ui/time.tsx";
 import type { KeyRepository, KeysOverview, RepositoryName, RoleKeys } from "#lib/contracts/console/keys.ts";
 import type { OfflineKey } from "./offline-dialog.tsx";
-import { REPOSITORY_TITLE, renewalText, roleText, shortKeyId, strandedText } from "./words.ts";
+import { RENEWAL_TEXT, REPOSITORY_TITLE, roleText, shortKeyId, strandedText } from "./words.ts";
 
 /** What a person wants to do to a repository's keys. */
 export type KeyAct =
@@ -189,7 +189,7 @@ function columns(
       cell: ({ version }) => version ?? <span className="text-ink-3">per device</span>,
     },
     { id: "expires", head: "Expires", align: "right", cell: (role) => <Expiry {...role} /> },
-    { id: "renewal", head: "Signed again", from: "md", wrap: true, cell: (role) => renewalText(role) },
+    { id: "renewal", head: "Signed again", from: "md", cell: ({ renewal }) => RENEWAL_TEXT[renewal] },
   ];
 }
 

@@ -17,19 +17,13 @@ export function roleText(role: string): string {
   return ROLE_TEXT[role] ?? "Devices look at it only where they use it.";
 }
 
-/** Who signs it again, and when. */
-export function renewalText({ role, renewal }: RoleKeys): string {
-  switch (renewal) {
-    case "automatic":
-      return role === "root" ? "By itself, 30 days before" : "By itself, in time";
-    case "per_device":
-      return "By itself, for each device";
-    case "person":
-      return "A person who has the key";
-    case "not_known":
-      return "Not known";
-  }
-}
+/** Who signs it again before it ends. */
+export const RENEWAL_TEXT: Readonly<Record<RoleKeys["renewal"], string>> = {
+  automatic: "By itself",
+  per_device: "By itself",
+  person: "By who has the key",
+  not_known: "Not known",
+};
 
 /** Whom its end would stop. A device looks at the date when it polls, and at no other time. */
 export function strandedText({ renewal }: RoleKeys, { total, seenLastDay }: KeysOverview["fleet"]): string {
