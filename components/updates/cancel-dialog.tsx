@@ -1,5 +1,6 @@
 "use client";
 
+import { useLack } from "#components/shell/use-lack.ts";
 import { ConfirmDialog } from "#components/ui/confirm-dialog.tsx";
 import { toast } from "#components/ui/toast.tsx";
 import { count, plural } from "#lib/client/format.ts";
@@ -11,6 +12,7 @@ import { openCount } from "./counts.ts";
 export function CancelDialog({ update, onClose }: { update: Update; onClose: () => void }) {
   const cancel = useCancelUpdate(update.id);
   const { counts } = update;
+  const keepsFetched = useLack("director", "cancel_in_flight");
   const open = openCount(counts);
   const begun = counts.downloading + counts.installing + counts.rebooting;
   return (
@@ -37,6 +39,7 @@ export function CancelDialog({ update, onClose }: { update: Update; onClose: () 
           ? ` ${plural(begun, "device")} already began: ${begun === 1 ? "it is" : "they are"} told to keep what ${begun === 1 ? "it runs" : "they run"}, but may finish first.`
           : ""}
       </p>
+      {keepsFetched === null ? null : <p>{keepsFetched}</p>}
       {counts.updated > 0 ? <p>{count(counts.updated)} already updated stay as they are.</p> : null}
     </ConfirmDialog>
   );

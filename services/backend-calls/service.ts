@@ -6,6 +6,7 @@ import type { Relay, RelayReply, RelayRequest } from "#lib/backends/relay.ts";
 import { Uuid } from "#lib/contracts/console/common.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
 import { revokeCertificatesOfDevice } from "#services/identity/service.ts";
+import { isSyncNeeded, noteTraffic } from "#services/sync/service.ts";
 import { judgeImages } from "./images.ts";
 
 export type RelayCtx = BackendCtx & { readonly relay: Relay; readonly signal: AbortSignal };
@@ -47,6 +48,7 @@ export async function callBackend(ctx: RelayCtx, actor: Actor, input: BackendCal
     const reply = await ctx.relay.send(ctx, { ...request, body });
     const outcome = reply.status < 400 ? "done" : reply.status < 500 ? "refused" : "unknown";
     await ctx.db.$transaction((tx) => finish(tx, { status: reply.status }, outcome));
+    await noteDevice(ctx, input);
     return reply;
   });
 }
@@ -54,6 +56,13 @@ export async function callBackend(ctx: RelayCtx, actor: Actor, input: BackendCal
 /** A POST that only reads stands under a reading permission. */
 function isChange({ method, row }: BackendCallInput): boolean {
   return method !== "GET" && method !== "HEAD" && !row.permission.endsWith(".read");
+}
+
+/** What an external back end has changed of one device is read there at once. */
+async function noteDevice(ctx: RelayCtx, { row, parameters }: BackendCallInput): Promise<void> {
+  const deviceUuid = Uuid.safeParse(parameters[0]);
+  if (!isSyncNeeded(ctx.config) || row.service === "reposerver" || !deviceUuid.success) return;
+  await noteTraffic(ctx, [deviceUuid.data]);
 }
 
 async function doOwnPart(ctx: RelayCtx, actor: Actor, { row, parameters }: BackendCallInput): Promise<void> {
