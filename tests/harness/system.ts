@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { cleanEnvironment, freshSettings } from "#cli/tests/running-install.ts";
+import { readStoredSecrets } from "#lib/config/load.ts";
 
 const CLI = fileURLToPath(new URL("../../cli/gatehouse.mjs", import.meta.url));
 const SOME_PARTS = fileURLToPath(new URL("../../cli/tests/fixtures/install.ts", import.meta.url));
@@ -110,6 +111,21 @@ export async function startSystem(
       await end("SIGTERM");
       await fresh.drop();
     },
+  };
+}
+
+/** Settings that make an install use the services of another one instead of its own. */
+export function backEndsOf(system: System): Record<string, string> {
+  const url = `http://127.0.0.1:${system.servicesPort}`;
+  const { SERVICES_TOKEN } = readStoredSecrets(system.dataDir);
+  if (SERVICES_TOKEN === undefined) throw new Error("the other install has no services token");
+  return {
+    DEVICE_REGISTRY_URL: url,
+    DIRECTOR_URL: url,
+    REPOSERVER_URL: url,
+    KEYSERVER_URL: url,
+    TREEHUB_URL: url,
+    BACKEND_TOKEN: SERVICES_TOKEN,
   };
 }
 

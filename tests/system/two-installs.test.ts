@@ -2,8 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { readStoredSecrets } from "#lib/config/load.ts";
-import { type System, startSystem } from "#tests/harness/system.ts";
+import { backEndsOf, type System, startSystem } from "#tests/harness/system.ts";
 
 /* One install is the console, the doors and the worker of another one's services. */
 
@@ -21,21 +20,6 @@ afterAll(async () => {
   await ours?.drop();
   await theirs?.drop();
 }, 120_000);
-
-/** Settings that make an install use the services of another one. */
-function backEndsOf(system: System): Record<string, string> {
-  const url = `http://127.0.0.1:${system.servicesPort}`;
-  const { SERVICES_TOKEN } = readStoredSecrets(system.dataDir);
-  if (SERVICES_TOKEN === undefined) throw new Error("the other install has no services token");
-  return {
-    DEVICE_REGISTRY_URL: url,
-    DIRECTOR_URL: url,
-    REPOSERVER_URL: url,
-    KEYSERVER_URL: url,
-    TREEHUB_URL: url,
-    BACKEND_TOKEN: SERVICES_TOKEN,
-  };
-}
 
 it("walks the main path on another install's services, word for word as on its own", async () => {
   const token = ours.cli("token", "create", "--role", "admin", "--name", "walk").trim();
