@@ -8,7 +8,6 @@ import { listExpiring } from "./store-roles.ts";
 import { cancelAllOf } from "./store-updates.ts";
 
 export { assignAddedImages } from "./auto-updates.ts";
-export { pushDirectorRoot, rotateDirectorRoot } from "./repository.ts";
 export { startDueUpdates } from "./schedule.ts";
 
 const DAY_MS = 86_400_000;
