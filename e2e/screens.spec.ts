@@ -88,7 +88,10 @@ const DIALOGS: readonly Screen[] = [
     name: "dialog-offline",
     path: () => "/keys",
     open: async (page) => {
-      await page.getByRole("button", { name: /^Take offline….*targets/ }).first().click();
+      await page
+        .getByRole("button", { name: /^Take offline….*targets/ })
+        .first()
+        .click();
       await dialog(page);
     },
   },
