@@ -7,6 +7,14 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import type { ToolScope } from "#lib/authz/tool-scopes.ts";
+import { type Signer, signerFromPrivate } from "#lib/uptane/keys.ts";
+import {
+  verifyImageTargets,
+  verifyInitialRoot,
+  verifyNextRoot,
+  verifySnapshot,
+  verifyTimestamp,
+} from "#lib/uptane/verify.ts";
 import { createTestRepository, ostree, type TestRepository } from "#tests/harness/ostree.ts";
 import type { System } from "#tests/harness/system.ts";
 
@@ -113,6 +121,33 @@ export async function pull(from: { url: string; commit: string; device: string; 
   }
   await run("ostree", [`--repo=${repo}`, "pull", "door", from.commit]);
   return repo;
+}
+
+/** The private key of the list of images, of an archive made `--with-targets-key`. */
+export function targetsKeyIn(credentials: string): Signer {
+  const { keytype, keyval } = JSON.parse(readFileSync(join(credentials, "targets.sec"), "utf8"));
+  return signerFromPrivate(keytype, keyval.private);
+}
+
+/** The images that a device finds through its door when it walks the whole chain, from the first root on. */
+export async function listedFor(system: System, device: string): Promise<readonly string[]> {
+  const tls = {
+    cert: readFileSync(join(device, "client.pem")),
+    key: readFileSync(join(device, "pkey.pem")),
+    ca: readFileSync(join(device, "root.crt")),
+  };
+  const get = (name: string) => send(`${system.door.url}/repo/${name}`, tls);
+  let root = verifyInitialRoot((await get("1.root.json")).body, 1);
+  for (;;) {
+    const next = await get(`${root.signed.version + 1}.root.json`);
+    if (next.status !== 200) break;
+    root = verifyNextRoot(root, next.body);
+  }
+  const now = new Date();
+  const timestamp = verifyTimestamp({ bytes: (await get("timestamp.json")).body, root, now });
+  const snapshot = verifySnapshot({ bytes: (await get("snapshot.json")).body, root, now, timestamp });
+  const targets = verifyImageTargets({ bytes: (await get("targets.json")).body, root, now, snapshot });
+  return [...targets.signed.targets.keys()];
 }
 
 /** What the doors' certificates are to be checked with. */

@@ -3,13 +3,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateKeyPair, type Signer, signerFromPrivate } from "#lib/uptane/keys.ts";
-import {
-  verifyImageTargets,
-  verifyInitialRoot,
-  verifyNextRoot,
-  verifySnapshot,
-  verifyTimestamp,
-} from "#lib/uptane/verify.ts";
 import { pushRepository } from "#tests/garage-push/push.ts";
 import { type GarageSign, type NewTarget, openRepository } from "#tests/garage-sign/client.ts";
 import { eventually } from "#tests/harness/api.ts";
@@ -17,9 +10,10 @@ import {
   authorizationOf,
   createLargeRepository,
   issueDevice,
+  listedFor,
   makeCredentials,
   pullAndCheck,
-  send,
+  targetsKeyIn,
 } from "#tests/harness/build-tools.ts";
 import { type System, startSystem } from "#tests/harness/system.ts";
 
@@ -39,8 +33,7 @@ beforeAll(async () => {
   device = issueDevice(system, "Truck 1");
   credentials = makeCredentials(system, "build", "--with-targets-key", "--offline-keys");
   headers = await authorizationOf(credentials);
-  const { keytype, keyval } = JSON.parse(read("targets.sec"));
-  signer = signerFromPrivate(keytype, keyval.private);
+  signer = targetsKeyIn(credentials);
 }, 120_000);
 afterAll(() => system?.drop(), 60_000);
 
@@ -62,26 +55,7 @@ const commitTarget = (sha256: string): NewTarget => ({
 });
 const anyTarget = () => commitTarget(randomBytes(32).toString("hex"));
 
-/** What a device that walks the whole chain finds, through the device door. */
-async function listedForDevice(): Promise<readonly string[]> {
-  const tls = {
-    cert: readFileSync(join(device, "client.pem")),
-    key: readFileSync(join(device, "pkey.pem")),
-    ca: readFileSync(join(device, "root.crt")),
-  };
-  const get = (name: string) => send(`${system.door.url}/repo/${name}`, tls);
-  let root = verifyInitialRoot((await get("1.root.json")).body, 1);
-  for (;;) {
-    const next = await get(`${root.signed.version + 1}.root.json`);
-    if (next.status !== 200) break;
-    root = verifyNextRoot(root, next.body);
-  }
-  const now = new Date();
-  const timestamp = verifyTimestamp({ bytes: (await get("timestamp.json")).body, root, now });
-  const snapshot = verifySnapshot({ bytes: (await get("snapshot.json")).body, root, now, timestamp });
-  const targets = verifyImageTargets({ bytes: (await get("targets.json")).body, root, now, snapshot });
-  return [...targets.signed.targets.keys()];
-}
+const listedForDevice = () => listedFor(system, device);
 
 describe("a build machine with its archive", () => {
   it("pushes a commit, signs it as an image by itself, and a device finds and pulls it", {

@@ -3,12 +3,17 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import type { Signer } from "#lib/uptane/keys.ts";
 import { pushRepository } from "#tests/garage-push/push.ts";
+import { openRepository } from "#tests/garage-sign/client.ts";
 import {
   caOf,
   createLargeRepository,
   issueDevice,
+  listedFor,
+  makeCredentials,
   pullAndCheck,
+  targetsKeyIn,
   tokenOfNewClient,
 } from "#tests/harness/build-tools.ts";
 import { startNginx } from "#tests/harness/nginx.ts";
@@ -36,6 +41,7 @@ afterAll(() => storage?.close());
 describe.each(["a folder", "object storage"])("an install that keeps objects in %s", (kept) => {
   let system: System;
   let device: string;
+  let signer: Signer;
 
   beforeAll(async () => {
     const settings = { ...SECRETS, TRUSTED_PROXIES: "127.0.0.1/32" };
@@ -44,12 +50,13 @@ describe.each(["a folder", "object storage"])("an install that keeps objects in 
       "gateway",
     ]);
     device = issueDevice(system, "Truck 1");
+    signer = targetsKeyIn(makeCredentials(system, "build", "--with-targets-key"));
   }, WITHIN_MS);
   afterAll(() => system?.drop(), WITHIN_MS);
 
-  /** Pushes as garage-push does, with a token of a new client, and pulls with the real ostree as the device. */
+  /** Pushes and signs as garage-push and garage-sign do, with a token of a new client, and pulls with the real ostree as the device. */
   async function pushAndPull({ repository, commit }: Large, at: { toolsUrl: string; ca: string }): Promise<void> {
-    const headers = await tokenOfNewClient(system, at, ["treehub:push"]);
+    const headers = await tokenOfNewClient(system, at, ["treehub:push", "repo:write"]);
     const push = () =>
       pushRepository({
         repo: repository.path,
@@ -61,20 +68,28 @@ describe.each(["a folder", "object storage"])("an install that keeps objects in 
     expect(first).toMatchObject({ commit, refusedAsPresent: 0 });
     expect(first.uploaded).toBeGreaterThanOrEqual(OBJECTS);
     expect(await push()).toEqual({ commit, uploaded: 0, present: 1, refusedAsPresent: 0 });
+    const tool = openRepository({ repoUrl: `${at.toolsUrl}/repo`, headers: () => headers, tls: { ca: at.ca } });
+    await tool.rootPull();
+    await tool.targetsPull();
+    const target = { name: "os", version: commit, hardwareIds: ["rpi4"], sha256: commit, length: 0 };
+    const filename = tool.targetsAdd({ ...target, format: "OSTREE" });
+    tool.targetsSign([signer]);
+    await tool.targetsPush();
+    expect(await listedFor(system, device)).toContain(filename);
     const pulled = await pullAndCheck({ url: `${system.door.url}/treehub`, commit, device });
     expect(ostree(`--repo=${pulled}`, "ls", "-R", commit)).toBe(
       ostree(`--repo=${repository.path}`, "ls", "-R", commit),
     );
   }
 
-  it("takes 2,000 objects from the tools door, and a device pulls them whole", {
+  it("takes 2,000 objects and their image from the tools door, and a device finds it and pulls them whole", {
     timeout: WITHIN_MS,
   }, async () => {
     await pushAndPull(large, { toolsUrl: system.toolsUrl, ca: caOf(device) });
   });
 
   it.runIf(kept === "a folder")(
-    "takes 2,000 others from nginx, which asks the gateway about each request",
+    "takes the same of others from nginx, which asks the gateway about each request",
     {
       timeout: WITHIN_MS,
     },
