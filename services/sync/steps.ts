@@ -89,7 +89,7 @@ function underWay(seen: Observed, item: QueueItem | undefined): DeviceProgress[]
     ...(isNew ? [{ ...step, kind: "assigned" as const, filenames }] : []),
     ...(item?.inFlight === true ? [{ ...step, kind: "seen_assignment" as const }] : []),
     // Events of the update that was under way before say nothing of a new one.
-    ...(isNew ? [] : furthest(seen.events).map((kind) => ({ ...step, kind }))),
+    ...(isNew ? [] : furthest(seen.events).map((kind) => ({ ...step, kind, text: TEXT[kind] }))),
   ];
 }
 
@@ -100,6 +100,11 @@ const KINDS = new Map([
   ["EcuInstallationApplied", "rebooting"],
 ] as const);
 const ORDER = ["rebooting", "installing", "downloading"] as const;
+const TEXT = {
+  downloading: "It downloads; installing comes next.",
+  installing: "It installs; its signed report comes next.",
+  rebooting: "It has installed, and waits for its reboot.",
+} as const;
 
 /** Never "updated": the device's unsigned word concludes nothing. */
 function furthest(events: readonly string[]): (typeof ORDER)[number][] {
