@@ -7,7 +7,7 @@ import { createReadStream, readFileSync } from "node:fs";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import https from "node:https";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { pushRepository } from "#tests/garage-push/push.ts";
 import { caOf, createLargeRepository, issueDevice, pull, send, tokenOfNewClient } from "#tests/harness/build-tools.ts";
@@ -35,7 +35,7 @@ type Client = { readonly headers: Readonly<Record<string, string>>; readonly ca:
 
 /** The same client pushes to both, and the same ostree pulls from both. */
 async function benchRepository(it: System, { device, headers, ca }: Client & { device: string }): Promise<void> {
-  const { repository, commit } = createLargeRepository(OBJECTS);
+  const { repository, commit, drop } = createLargeRepository(OBJECTS);
   const plain = await startPlainServer();
   const repo = repository.path;
   try {
@@ -48,12 +48,18 @@ async function benchRepository(it: System, { device, headers, ca }: Client & { d
     );
     const count = repository.objects().length;
     report(`push of ${count} objects, 30 at a time`, ours, { ...theirs, what: "nginx, plain files" });
-    const ourPull = await measure(it, () => pull({ url: `${it.door.url}/treehub`, commit, device }));
-    const theirPull = await measure(it, () => pull({ url: plain.url, commit, device, caPem: plain.caPem }));
+    const ourPull = await measure(it, () => pullAndDrop({ url: `${it.door.url}/treehub`, commit, device }));
+    const theirPull = await measure(it, () => pullAndDrop({ url: plain.url, commit, device, caPem: plain.caPem }));
     report(`ostree pull of ${count} objects`, ourPull, { ...theirPull, what: "nginx, plain files" });
   } finally {
     await plain.close();
+    drop();
   }
+}
+
+/** Whether what was pulled is whole is shown by the tests. */
+async function pullAndDrop(from: Parameters<typeof pull>[0]): Promise<void> {
+  await rm(dirname(await pull(from)), { recursive: true });
 }
 
 async function benchImage(it: System, { headers, ca }: Client): Promise<void> {

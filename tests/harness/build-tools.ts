@@ -1,9 +1,9 @@
 import { execFile, execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import https from "node:https";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import type { ToolScope } from "#lib/authz/tool-scopes.ts";
@@ -20,14 +20,17 @@ import type { System } from "#tests/harness/system.ts";
 
 const run = promisify(execFile);
 
+export type LargeRepository = { readonly repository: TestRepository; readonly commit: string; drop(): void };
+
 /** A repository of more than `files` objects, most of them small as in a root file system, with one commit on `master`. */
-export function createLargeRepository(files: number): { repository: TestRepository; commit: string } {
+export function createLargeRepository(files: number): LargeRepository {
   const repository = createTestRepository();
   const content = Array.from({ length: files }, (_, index) => {
     const bytes = randomBytes(64 + ((index * 7_919) % 24_000));
     return [`usr/lib/package-${index % 97}/file-${index}`, bytes] as const;
   });
-  return { repository, commit: repository.commit(Object.fromEntries(content)) };
+  const commit = repository.commit(Object.fromEntries(content));
+  return { repository, commit, drop: () => rmSync(dirname(repository.path), { recursive: true }) };
 }
 
 /** Folder with `client.pem`, `pkey.pem` and `root.crt`, as the command line gives a new device. */
@@ -96,11 +99,15 @@ export function send(
   });
 }
 
-/** Pulls a commit into a new repository with the real `ostree` and has it check every object. @returns the folder */
+/** Pulls a commit with the real `ostree` and has it check every object. @returns what is in it */
 export async function pullAndCheck(from: { url: string; commit: string; device: string }): Promise<string> {
   const repo = await pull(from);
-  await run("ostree", [`--repo=${repo}`, "fsck"]);
-  return repo;
+  try {
+    await run("ostree", [`--repo=${repo}`, "fsck"]);
+    return ostree(`--repo=${repo}`, "ls", "-R", from.commit);
+  } finally {
+    rmSync(dirname(repo), { recursive: true });
+  }
 }
 
 /** Pulls a commit into a new repository with the real `ostree`, as the device whose files are given. @returns the folder */

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { pushRepository } from "#tests/garage-push/push.ts";
 import { eventually } from "#tests/harness/api.ts";
 import {
@@ -52,7 +52,8 @@ describe("kill -9 in the middle of a push", () => {
   it.each(["services", "gateway", "postgres"] as const)(
     "of %s loses nothing that was acknowledged, and a repeat completes it",
     async (part) => {
-      const { repository, commit } = createLargeRepository(OBJECTS);
+      const { repository, commit, drop } = createLargeRepository(OBJECTS);
+      onTestFinished(drop);
       const first = await push(repository.path, (count) => {
         if (count === OBJECTS / 3) system.kill9(part);
       });

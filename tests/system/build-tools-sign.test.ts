@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { generateKeyPair, type Signer, signerFromPrivate } from "#lib/uptane/keys.ts";
 import { pushRepository } from "#tests/garage-push/push.ts";
 import { type GarageSign, type NewTarget, openRepository } from "#tests/garage-sign/client.ts";
@@ -61,7 +61,8 @@ describe("a build machine with its archive", () => {
   it("pushes a commit, signs it as an image by itself, and a device finds and pulls it", {
     timeout: 60_000,
   }, async () => {
-    const { repository, commit } = createLargeRepository(40);
+    const { repository, commit, drop } = createLargeRepository(40);
+    onTestFinished(drop);
     const baseUrl = JSON.parse(read("treehub.json")).ostree.server;
     await pushRepository({ repo: repository.path, baseUrl, headers, tls: { ca: read("server_ca.pem") } });
     const tool = await openTool();
