@@ -5,6 +5,7 @@ import { Package, SearchX, Upload } from "lucide-react";
 import dynamic from "next/dynamic";
 import Link from "next/link";
 import { parseAsString, useQueryState, useQueryStates } from "nuqs";
+import { useState } from "react";
 import { useImagesLock } from "#components/keys/use-images-lock.ts";
 import { GuardedButton } from "#components/shell/me.tsx";
 import { Button } from "#components/ui/button.tsx";
@@ -98,6 +99,7 @@ const COLUMNS: readonly Column<Image>[] = [
 export function ImagesPage() {
   const [params, setParams] = useQueryStates(imageParams, { history: "push", scroll: false });
   const [open, setOpen] = useQueryState("open", parseAsString.withDefault(""));
+  const [sending, setSending] = useState(false);
   const query = toImageQuery(params);
   const { data, error, isPlaceholderData, refetch } = useQuery({
     queryKey: keys.images.list(query),
@@ -180,7 +182,18 @@ export function ImagesPage() {
         </>
       )}
       {open === "keys" ? <OpenpgpKeysDialog onClose={() => void setOpen(null)} /> : null}
-      {open === "upload" && lock === null ? <UploadDialog onClose={() => void setOpen(null)} /> : null}
+      {(open === "upload" || sending) && lock === null ? (
+        <UploadDialog
+          onBegun={() => {
+            setSending(true);
+            void setOpen(null);
+          }}
+          onClose={() => {
+            setSending(false);
+            void setOpen(null);
+          }}
+        />
+      ) : null}
     </>
   );
 }

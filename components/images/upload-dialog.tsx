@@ -16,8 +16,12 @@ import { useUploadTasks } from "./use-upload-tasks.ts";
 
 const FIELDS = ["name", "version", "hardwareIds", "file"];
 
-/** One image: what it is called, what it is for, and how far its bytes have come. */
-export function UploadDialog({ onClose }: { onClose: () => void }) {
+/**
+ * One image: what it is called, what it is for, and how far its bytes have come.
+ *
+ * @param props.onBegun the address must not bring the dialog back after a reload: the tray goes on then
+ */
+export function UploadDialog({ onBegun, onClose }: { onBegun: () => void; onClose: () => void }) {
   const router = useRouter();
   const queryClient = useQueryClient();
   const formId = useId();
@@ -50,6 +54,7 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
     if (!ready || busy) return;
     if (task !== undefined) stopUpload(task);
     setKey(startUpload({ name: name.trim(), version: version.trim(), hardwareIds }, file));
+    onBegun();
   };
   return (
     <Dialog
