@@ -9,6 +9,14 @@ export default defineConfig({
   // Journeys hold the product to deadlines and break installs, so they run alone; looking at screens changes nothing.
   projects: [
     { name: "journeys", testIgnore: "screens.spec.ts", workers: 1 },
+    // The main path once more, as the console of another install's services.
+    {
+      name: "two installs",
+      testMatch: "journey.spec.ts",
+      workers: 1,
+      metadata: { backEnds: "another install" },
+      dependencies: ["journeys"],
+    },
     {
       name: "screens",
       testMatch: "screens.spec.ts",

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, type Locator, type Page, test } from "@playwright/test";
-import { type System, startSystem } from "#tests/harness/system.ts";
+import { backEndsOf, type System, startSystem } from "#tests/harness/system.ts";
 import { type Fleet, findCredentials, knock, openDoor, runDevices } from "./support/devices.ts";
 import { keepScreen, renewReadmePicture } from "./support/pictures.ts";
 
@@ -13,18 +13,22 @@ const PASSWORD = "a long enough password";
 const SOON = { timeout: 60_000 };
 
 let system: System;
+/** Whose services it uses, where they are not its own. */
+let theirs: System | undefined;
 let folder: string;
 const fleets: Fleet[] = [];
 
 test.beforeAll(async () => {
-  test.setTimeout(300_000);
+  test.setTimeout(500_000);
   folder = mkdtempSync(join(tmpdir(), "gatehouse-journey-"));
-  system = await startSystem();
+  if (test.info().project.metadata.backEnds === "another install") theirs = await startSystem();
+  system = await startSystem(theirs === undefined ? {} : backEndsOf(theirs));
 });
 
 test.afterAll(async () => {
   await Promise.all(fleets.map((fleet) => fleet.stop()));
   await system?.drop();
+  await theirs?.drop();
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -35,6 +35,7 @@ const SCREENS: readonly Screen[] = [
   { name: "access-tokens", path: () => "/access/tokens" },
   { name: "access-machines", path: () => "/access/machines" },
   { name: "keys", path: () => "/keys" },
+  { name: "settings", path: () => "/settings", open: (page) => page.getByText("answers").nth(4).waitFor() },
   { name: "audit", path: () => "/audit" },
   { name: "api-reference", path: () => "/docs/api" },
   { name: "not-found", path: () => "/no-such-page" },
