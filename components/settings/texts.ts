@@ -20,5 +20,5 @@ export const CAPABILITY_TEXT: Readonly<Record<BackendCapability["name"], string>
   device_state: "Tells what each ECU is to install, and keeps signed manifests as evidence",
   uploads_in_parts: "Uploads go on where they broke off",
   image_pages: "Images are listed page by page, with their verification",
-  commit_check: "Every object of an OSTree commit can be verified",
+  commit_check: "Checks every object of an OSTree commit by itself",
 };

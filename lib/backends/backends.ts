@@ -91,7 +91,7 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
     registry: createRegistryBackend(to["device-registry"].client),
     director: createDirectorBackend(to.director.client, to.director.spoken.find),
     reposerver: createReposerverBackend(to.reposerver.client, isGatehouse("reposerver"), relay),
-    treehub: createTreehubBackend(to.treehub.client, isGatehouse("treehub")),
+    treehub: createTreehubBackend(to.treehub.client, isGatehouse("treehub"), relay),
     keyserver: createKeyserverBackend(to.keyserver.client),
     repositoryKeys: createRepositoryKeysBackend({ image: to.reposerver.client, director: to.director.client }, relay),
     relay,

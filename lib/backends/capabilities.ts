@@ -55,7 +55,8 @@ const CAPABILITIES: Record<BackendId, readonly Row[]> = {
     {
       name: "commit_check",
       isThere: ({ isGatehouse }) => isGatehouse,
-      without: "This TreeHub can't be asked to read all objects of a commit, so OSTree images stay not checked.",
+      without:
+        "This TreeHub does not check commits by itself: their objects are read from here one by one, which takes longer.",
     },
   ],
 };

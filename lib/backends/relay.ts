@@ -11,7 +11,7 @@ const CONNECT_MS = 2_000;
 const SILENCE_MS = 30_000;
 
 export type RelayRequest = {
-  service: ProxiedService;
+  service: ProxiedService | "treehub";
   method: string;
   /** Encoded path and query, starting at the service's root. */
   path: string;

@@ -56,7 +56,7 @@ export function commitFinding(check: CommitCheckReply | null): CommitFinding {
   if (check === null) {
     return {
       kind: "unknown",
-      text: "The objects are kept by an external TreeHub, which can't be asked to read them all.",
+      text: "The TreeHub does not serve its objects itself, and addresses that it names are not followed.",
     };
   }
   const { problem } = check;
