@@ -97,7 +97,12 @@ type Exchange = { answered: boolean };
 
 function send(req: IncomingMessage, res: ServerResponse, it: Sending): void {
   const method = req.method ?? "GET";
-  const sent = it.upstreams[it.destination.upstream].request({
+  const { breaker, request } = it.upstreams[it.destination.upstream];
+  if (breaker?.state() === "open") {
+    refuse(res, it, NO_UPSTREAM);
+    return;
+  }
+  const sent = request({
     method,
     path: it.destination.path,
     headers: requestHeaders(req.headers, it),
@@ -107,6 +112,7 @@ function send(req: IncomingMessage, res: ServerResponse, it: Sending): void {
   res.once("close", onGone);
   sent.setTimeout(it.traffic.idleMs, () => sent.destroy(new UpstreamTimeout()));
   sent.on("response", (reply) => {
+    breaker?.record(true);
     if (exchange.answered) return;
     exchange.answered = true;
     relay(reply, res, it);
@@ -119,6 +125,8 @@ function send(req: IncomingMessage, res: ServerResponse, it: Sending): void {
       send(req, res, { ...it, isRetry: true });
       return;
     }
+    // A long silence may be a long piece of work.
+    if (!(err instanceof UpstreamTimeout)) breaker?.record(false);
     it.log.warn({ err, upstream: it.destination.upstream }, "a back end did not answer");
     refuse(res, it, err instanceof UpstreamTimeout ? UPSTREAM_TOO_LATE : NO_UPSTREAM);
   });

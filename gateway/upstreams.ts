@@ -1,10 +1,13 @@
 import http from "node:http";
 import https from "node:https";
+import { type Breaker, createBreaker } from "#lib/backends/breaker.ts";
 import { type Config, requireSecret, type Secrets } from "#lib/config/load.ts";
 import type { Destination } from "./path-map.ts";
 
 /** One back end as the door reaches it: kept-open connections, and the token it wants. */
 export type Upstream = {
+  /** So that devices are not kept waiting for somebody else's service that is away; null for our own, which refuse at once. */
+  readonly breaker: Breaker | null;
   request(options: { method: string; path: string; headers: http.OutgoingHttpHeaders }): http.ClientRequest;
 };
 
@@ -20,7 +23,12 @@ export function createUpstreams(
   registryPath: (path: string) => string = (path) => path,
 ): Upstreams {
   const agents: http.Agent[] = [];
-  const connect = (baseUrl: string, external: string | undefined, toPath = (path: string) => path): Upstream => {
+  const connect = (
+    name: string,
+    external: string | undefined,
+    at: { baseUrl: string; toPath?: typeof registryPath },
+  ): Upstream => {
+    const { baseUrl, toPath = (path: string) => path } = at;
     const base = new URL(baseUrl);
     const transport = base.protocol === "https:" ? https : http;
     const agent = new transport.Agent({ keepAlive: true, maxFreeSockets: 64 });
@@ -28,6 +36,7 @@ export function createUpstreams(
     const token = external === undefined ? requireSecret(secrets, "SERVICES_TOKEN") : secrets.BACKEND_TOKEN;
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
     return {
+      breaker: external === undefined ? null : createBreaker({ name }),
       request: ({ method, path, headers }) =>
         transport.request({
           agent,
@@ -40,10 +49,13 @@ export function createUpstreams(
     };
   };
   return {
-    director: connect(config.directorUrl, config.DIRECTOR_URL),
-    registry: connect(config.deviceRegistryUrl, config.DEVICE_REGISTRY_URL, registryPath),
-    reposerver: connect(config.reposerverUrl, config.REPOSERVER_URL),
-    treehub: connect(config.treehubUrl, config.TREEHUB_URL),
+    director: connect("director", config.DIRECTOR_URL, { baseUrl: config.directorUrl }),
+    registry: connect("device registry", config.DEVICE_REGISTRY_URL, {
+      baseUrl: config.deviceRegistryUrl,
+      toPath: registryPath,
+    }),
+    reposerver: connect("image repository", config.REPOSERVER_URL, { baseUrl: config.reposerverUrl }),
+    treehub: connect("TreeHub", config.TREEHUB_URL, { baseUrl: config.treehubUrl }),
     close() {
       for (const agent of agents) agent.destroy();
     },

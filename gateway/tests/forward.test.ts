@@ -11,6 +11,7 @@ import {
   SERVICES_TOKEN,
   type TestDoor,
 } from "#tests/harness/door.ts";
+import { eventually } from "#tests/harness/eventually.ts";
 import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
 
 let database: TestDatabase;
@@ -226,6 +227,23 @@ describe("a back end that is away", () => {
       expect(reply).toMatchObject({ status: 503, code: "back_end_unreachable" });
       const download = await lonely.request(device, { path: "/repo/targets/fw_1.0" });
       expect(download).toMatchObject({ status: 503, headers: { "content-length": "0" } });
+    } finally {
+      await lonely.close();
+    }
+  });
+
+  it("is, when it is somebody else's, asked no more for a moment after three requests in vain, and then again", async () => {
+    upstream.answer = (req) => req.socket.destroy();
+    const outside = { ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url, external: true };
+    const lonely = await openTestDoor(outside);
+    const put = () => lonely.request(device, { method: "PUT", path: "/director/manifest", body: "{}" });
+    try {
+      for (let i = 0; i < 3; i += 1) expect(await put()).toMatchObject({ status: 503 });
+      expect(upstream.requests).toHaveLength(3);
+      expect(await put()).toMatchObject({ status: 503, code: "back_end_unreachable" });
+      expect(upstream.requests).toHaveLength(3);
+      upstream.answer = (_req, res) => res.writeHead(200, { "content-type": "application/json" }).end("{}");
+      await eventually(async () => expect(await put()).toMatchObject({ status: 200 }), 10_000);
     } finally {
       await lonely.close();
     }

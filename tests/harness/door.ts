@@ -78,6 +78,8 @@ export async function openTestDoor(options: {
   ctx: IdentityCtx;
   databaseUrl: string;
   upstreamUrl: string;
+  /** Whether the director is somebody else's. */
+  external?: boolean;
 }): Promise<TestDoor> {
   const config: Config = {
     ...options.ctx.config,
@@ -87,6 +89,7 @@ export async function openTestDoor(options: {
     deviceRegistryUrl: options.upstreamUrl,
     reposerverUrl: options.upstreamUrl,
     treehubUrl: options.upstreamUrl,
+    ...(options.external === true ? { DIRECTOR_URL: options.upstreamUrl } : {}),
   };
   const secrets: Secrets = { SERVICES_TOKEN };
   const ctx = { ...options.ctx, config };
