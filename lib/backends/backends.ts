@@ -162,8 +162,9 @@ async function probe({ link, plain }: Connection, call: BackendCall): Promise<Ba
   const { name, isExternal } = link;
   const started = performance.now();
   try {
-    // Whoever looks at many back ends does not wait for one that is known to be away.
-    const isProbe = link.breaker.state() === "open" ? {} : ({ isProbe: true } as const);
+    // Whoever looks at many back ends does not wait for a distant one that is known to be away; ours answers or refuses at once.
+    const isKnown = isExternal && link.breaker.state() === "open";
+    const isProbe = isKnown ? {} : ({ isProbe: true } as const);
     await plain.send(call, { method: "GET", path: "/health", ...isProbe, withinMs: PROBE_MS });
     return { name, isExternal, ok: true, latencyMs: Math.round(performance.now() - started), error: null };
   } catch (error) {
