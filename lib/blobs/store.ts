@@ -39,3 +39,6 @@ export type BlobStore = {
   /** @throws AppError `internal.unavailable` when it does not answer or can't be used */
   check(): Promise<void>;
 };
+
+/** Options of a transaction in which bytes get their key: object storage copies a large blob for a while. */
+export const KEEPING = { timeout: 300_000 };

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { BlobStore, StagedBlob } from "#lib/blobs/store.ts";
+import { type BlobStore, KEEPING, type StagedBlob } from "#lib/blobs/store.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { locksInTransaction, shareLocksInTransaction, type Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
@@ -82,7 +82,7 @@ export async function addUnmanagedImage(
 
 async function list(ctx: ImageRepoCtx, repoId: string, what: Pick<Listing, "image" | "staged">): Promise<RoleDocument> {
   const root = await currentRoot(ctx, repoId);
-  const published = await ctx.db.$transaction((tx) => listImage(tx, { ctx, repoId, root, ...what }));
+  const published = await ctx.db.$transaction((tx) => listImage(tx, { ctx, repoId, root, ...what }), KEEPING);
   return published ?? (await readRole(ctx, repoId, "targets"));
 }
 

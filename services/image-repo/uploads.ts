@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isDeepStrictEqual } from "node:util";
-import type { StagedBlob } from "#lib/blobs/store.ts";
+import { KEEPING, type StagedBlob } from "#lib/blobs/store.ts";
 import { TOOL_PART_BYTES, UPLOAD_MAX_BYTES, UPLOAD_PART_BYTES } from "#lib/contracts/ota/image-uploads.ts";
 import { lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
@@ -98,7 +98,7 @@ export async function receivePart(
       if (state !== "open") throw new AppError("ota.conflicting_entity", "The upload is whole already.");
       await store.putPart(tx, upload.id, part, ctx.clock());
       await keepBytes(tx, staged);
-    });
+    }, KEEPING);
   } finally {
     await staged.discard();
   }
@@ -139,7 +139,7 @@ export async function completeToolUpload(
       await store.dropReceived(tx, ctx.namespaceId, filename);
       await store.endUpload(tx, uploadId, staged.sha256, ctx.clock());
       await keepBytes(tx, staged);
-    });
+    }, KEEPING);
   } finally {
     await staged.discard();
   }
@@ -167,7 +167,7 @@ export async function receiveToolFile(
         ...{ fields: null, sha256: staged.sha256, at: ctx.clock() },
       });
       await keepBytes(tx, staged);
-    });
+    }, KEEPING);
   } finally {
     await staged.discard();
   }

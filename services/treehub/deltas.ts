@@ -1,10 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { KEEPING } from "#lib/blobs/store.ts";
 import { lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { receiveUpload } from "#lib/http/receive-upload.ts";
 import { type DeltaId, formatDeltaId, serialiseDeltaIndex } from "#lib/ostree/deltas.ts";
-import { KEEPING, keepTurns, lockBlob } from "./keeping.ts";
+import { keepTurns, lockBlob } from "./keeping.ts";
 import { keyOfNamespace, OBJECT_MAX_BYTES, sendBlob, type TreehubCtx } from "./objects.ts";
 import * as store from "./store-deltas.ts";
 

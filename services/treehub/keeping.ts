@@ -1,12 +1,10 @@
-import type { StagedBlob } from "#lib/blobs/store.ts";
+import { KEEPING, type StagedBlob } from "#lib/blobs/store.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { type Db, lockInTransaction, locksInTransaction, type Tx } from "#lib/db/client.ts";
 import { type Batches, createBatches } from "./batches.ts";
 import * as store from "./store.ts";
 import { createTurns } from "./turns.ts";
 
-/** Object storage copies a large one for a while. */
-export const KEEPING = { timeout: 300_000 };
 /**
  * Each holds a connection to the database until its bytes are in their place. Thirty uploads of one client would take all there are, and
  * whoever waits for one for long is refused.
