@@ -19,7 +19,9 @@ export function createFixtures(registry: Registry) {
     /** @returns the uuid of a new device of this device id */
     add: (deviceId: string) =>
       made(
-        registry.call("POST", "/api/v1/devices", { json: { deviceName: `${deviceId} ${randomUUID()}`, deviceId, deviceType: "Other" } }),
+        registry.call("POST", "/api/v1/devices", {
+          json: { deviceName: `${deviceId} ${randomUUID()}`, deviceId, deviceType: "Other" },
+        }),
       ),
     group: (name: string) =>
       made(registry.call("POST", GROUPS, { json: { name, groupType: "static", expression: null } })),
