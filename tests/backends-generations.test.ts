@@ -146,6 +146,15 @@ describe("what a back end speaks", () => {
     await expect(refused).rejects.toMatchObject({ code: "backend.invalid_reply" });
   });
 
+  it("of director and image repository is believed too when a setting says it", async () => {
+    const theirs = await startContractServices("A");
+    closers.push(theirs.close);
+    const told = { DIRECTOR_GENERATION: "B", REPOSERVER_GENERATION: "B" };
+    const backends = connect({ ...external(theirs.url), ...told });
+    const found = await Promise.all((["director", "reposerver"] as const).map((id) => backends.inspect(CALL, id)));
+    expect(found.map(({ generation }) => generation)).toEqual(["B", "B"]);
+  });
+
   it("costs other back ends nothing when one is dead: that one fails at once, by name", async () => {
     const { theirs } = await start("A");
     const backends = connect({ ...external(theirs.url), DIRECTOR_URL: "http://127.0.0.1:1" });

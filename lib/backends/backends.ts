@@ -67,8 +67,7 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
   const connect = (id: BackendId): Connection => {
     const link = links[id];
     const plain = createBackendClient(link);
-    const setting = id === "device-registry" ? config.DEVICE_REGISTRY_GENERATION : undefined;
-    const spoken = createSpokenFinder(link, plain, { setting });
+    const spoken = createSpokenFinder(link, plain, { setting: generationSet(config, id) });
     return { link, plain, spoken, client: createSpeakingClient(link, plain, spoken.find) };
   };
   const to: Record<BackendId, Connection> = {
@@ -118,6 +117,20 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
       relay.close();
     },
   };
+}
+
+function generationSet(config: Config, id: BackendId): "A" | "B" | undefined {
+  switch (id) {
+    case "device-registry":
+      return config.DEVICE_REGISTRY_GENERATION;
+    case "director":
+      return config.DIRECTOR_GENERATION;
+    case "reposerver":
+      return config.REPOSERVER_GENERATION;
+    case "keyserver":
+    case "treehub":
+      return undefined; // there is one only
+  }
 }
 
 function summarise({ id, name, baseUrl, isExternal }: BackendLink): BackendSummary {

@@ -69,10 +69,12 @@ async function inspect(link: BackendLink, client: BackendClient, it: Inspection)
     case "device-registry":
       return { ...nothing, ...(await inspectRegistry(client, it)) };
     case "director": {
+      if (it.setting !== undefined) return { ...nothing, generation: it.setting };
       const { status } = await ask(client, it.call, "/api/v1/updates?limit=1");
       return { ...nothing, generation: status === 200 ? "B" : "A" };
     }
     case "reposerver": {
+      if (it.setting !== undefined) return { ...nothing, generation: it.setting };
       const reply = await ask(client, it.call, "/api/v1/user_repo/comments?limit=1");
       if (reply.status !== 200) return nothing;
       return { ...nothing, generation: Array.isArray(jsonOf(reply)) ? "A" : "B" };

@@ -7,6 +7,9 @@ const seconds = (fallback: number) => z.coerce.number().int().min(1).max(86_400)
 const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// address" }).transform(trimSlash);
 const hostName = z.string().regex(/^[A-Za-z0-9.:_-]{1,253}$/, "must be a host name or an IP address");
 
+/** Of OTA Connect's contracts. */
+const generation = z.enum(["A", "B"]).optional();
+
 const cidr = z.string().refine(isCidr, "must be an IP address or a range like 10.0.0.0/8");
 
 /** Every setting that is no secret. Each has a name scripts rely on; docs and `.env.example` are checked against this schema. */
@@ -50,12 +53,15 @@ export const SETTINGS = z.object({
   REPOSERVER_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
   KEYSERVER_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
   TREEHUB_URL: httpUrl.optional().describe("Back end to use instead of the embedded one"),
-  DEVICE_REGISTRY_GENERATION: z
-    .enum(["A", "B"])
-    .optional()
-    .describe(
-      "What an external device registry speaks: A (a host of its own) or B (part of the director); found out by default",
-    ),
+  DEVICE_REGISTRY_GENERATION: generation.describe(
+    "What an external device registry speaks: A (a host of its own) or B (part of the director); found out by default",
+  ),
+  DIRECTOR_GENERATION: generation.describe(
+    "What an external director speaks: A, or B (with /updates); found out by default",
+  ),
+  REPOSERVER_GENERATION: generation.describe(
+    "What an external image repository speaks: A, or B (paged comments); found out by default",
+  ),
   S3_BUCKET: z
     .string()
     .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "must be the name of a bucket")
