@@ -2,7 +2,8 @@ import type { Ctx } from "#lib/ctx.ts";
 import type { KnownAuthority } from "#lib/pki/admission.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import { isSignedBy } from "#lib/pki/issuer.ts";
-import { type AdmissionFacts, listKnownAuthorities, readAdmissionFacts } from "#services/identity/service.ts";
+import { listKnownAuthorities } from "#services/authorities/service.ts";
+import { type AdmissionFacts, readAdmissionFacts } from "#services/identity/service.ts";
 import { createBoundedMap } from "./bounded-map.ts";
 import { within } from "./within.ts";
 

@@ -1,7 +1,7 @@
 import { createBackends } from "#lib/backends/backends.ts";
 import { requireSecret } from "#lib/config/load.ts";
 import { runProcess } from "#lib/process.ts";
-import { ensureAuthorities } from "#services/identity/service.ts";
+import { ensureAuthorities } from "#services/authorities/service.ts";
 import { openDecisionPort } from "./decision-port.ts";
 import { openDeviceDoor } from "./device-door.ts";
 import { createDoorMetrics } from "./door-metrics.ts";

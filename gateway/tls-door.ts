@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import https from "node:https";
 import type { SecureContextOptions, TLSSocket } from "node:tls";
 import type { Ctx } from "#lib/ctx.ts";
-import { type DoorCertificate, type DoorName, loadDoorCertificate } from "#services/identity/service.ts";
+import { type DoorCertificate, type DoorName, loadDoorCertificate } from "#services/authorities/service.ts";
 import type { DoorMetrics } from "./door-metrics.ts";
 import { listenOn } from "./listen-on.ts";
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import PgBoss from "pg-boss";
 import type { BackendCtx } from "#lib/backends/backends.ts";
 import { pruneEvents, settleUnknown } from "#services/audit/service.ts";
-import { renewDoorCertificate } from "#services/identity/service.ts";
+import { renewDoorCertificate } from "#services/authorities/service.ts";
 import { scrubImages } from "#services/verification/service.ts";
 
 type Job = {

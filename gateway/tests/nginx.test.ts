@@ -5,7 +5,7 @@ import { openDecisionPort } from "#gateway/decision-port.ts";
 import { createDoorMetrics } from "#gateway/door-metrics.ts";
 import { SYSTEM } from "#lib/authz/actor.ts";
 import { type MachineClientMade, revokeMachineClient } from "#services/accounts/service.ts";
-import { loadDoorCertificate } from "#services/identity/service.ts";
+import { loadDoorCertificate } from "#services/authorities/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import {
   type Credentials,

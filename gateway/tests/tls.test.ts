@@ -3,7 +3,8 @@ import { once } from "node:events";
 import https from "node:https";
 import net from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { issueDevice, renewDoorCertificate } from "#services/identity/service.ts";
+import { renewDoorCertificate } from "#services/authorities/service.ts";
+import { issueDevice } from "#services/identity/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import {
   type Credentials,

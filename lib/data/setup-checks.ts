@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { DEFAULT_NAMESPACE } from "#lib/ctx.ts";
 import { isSetUp } from "#services/accounts/service.ts";
-import { listKnownAuthorities } from "#services/identity/service.ts";
+import { listKnownAuthorities } from "#services/authorities/service.ts";
 import { type Console, getConsole } from "./context.ts";
 import { checkReadiness } from "./readiness.ts";
 

@@ -15,10 +15,9 @@ import { issueBootstrapCertificate } from "#lib/pki/issue.ts";
 import { generateCertificateKey } from "#lib/pki/keys.ts";
 import { makePkcs12 } from "#lib/pki/pkcs12.ts";
 import { record } from "#services/audit/service.ts";
-import { openBootstrapCa } from "./authorities.ts";
+import { loadDoorRootPem, openBootstrapCa } from "#services/authorities/service.ts";
 import { credentialArchive } from "./credentials-zip.ts";
 import type { IdentityCtx } from "./ctx.ts";
-import { loadDoorRootPem } from "./door-certificate.ts";
 import * as store from "./store-bootstrap.ts";
 
 /**

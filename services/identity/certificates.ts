@@ -4,9 +4,9 @@ import type { Page } from "#lib/contracts/console/common.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
+import { listAuthorityNames } from "#services/authorities/service.ts";
 import { findDeviceNames } from "#services/fleet/service.ts";
 import * as store from "./store.ts";
-import * as authorities from "./store-authorities.ts";
 import * as refusals from "./store-refusals.ts";
 
 /** @throws AppError `auth.forbidden` | `request.invalid` (a cursor that is not ours) */
@@ -74,7 +74,7 @@ async function toDtos(ctx: Ctx, rows: readonly store.CertificateRow[]): Promise<
   const [names, related, signers] = await Promise.all([
     findDeviceNames(ctx.db, ctx.namespaceId, uuids),
     store.listOfDevices(ctx.db, ctx.namespaceId, waiting),
-    authorities.listAuthorities(ctx.db, ctx.namespaceId),
+    listAuthorityNames(ctx),
   ]);
   const now = ctx.clock();
   return rows.map((row) => {

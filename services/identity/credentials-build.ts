@@ -7,9 +7,9 @@ import type { Ctx } from "#lib/ctx.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { createMachineClientUntil } from "#services/accounts/service.ts";
 import { record } from "#services/audit/service.ts";
+import { loadDoorRootPem } from "#services/authorities/service.ts";
 import { findRepo, targetsKeyPairs } from "#services/keyserver/service.ts";
 import { credentialArchive } from "./credentials-zip.ts";
-import { loadDoorRootPem } from "./door-certificate.ts";
 
 export type BuildCtx = Ctx & { readonly backends: { readonly reposerver: Pick<ReposerverBackend, "readMetadata"> } };
 

@@ -6,11 +6,10 @@ import { ADMISSION_CHANNEL, notify, publishEvent } from "#lib/db/events.ts";
 import { issueDeviceCertificate } from "#lib/pki/issue.ts";
 import { generateCertificateKey } from "#lib/pki/keys.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
+import { loadDoorRootPem, openFleetCa } from "#services/authorities/service.ts";
 import { recordActivity, setCertificate, showNewDevice } from "#services/fleet/service.ts";
-import { openFleetCa } from "./authorities.ts";
 import { assertTomlSafe, credentialBundle } from "./bundle.ts";
 import type { IdentityCtx } from "./ctx.ts";
-import { loadDoorRootPem } from "./door-certificate.ts";
 import * as store from "./store.ts";
 import { SIMULATED_UNIT } from "./visits.ts";
 

@@ -1,5 +1,4 @@
 /** Identity's face to the other areas and processes; README.md says what it guarantees. */
-export { ensureAuthorities, listKnownAuthorities } from "./authorities.ts";
 export {
   createProvisioningCredential,
   listProvisioningCredentials,
@@ -16,12 +15,6 @@ export {
   revokeCertificatesOfDevice,
 } from "./decisions.ts";
 export { deleteDevice, showCertificates } from "./devices.ts";
-export {
-  type DoorCertificate,
-  type DoorName,
-  ensureDoorCertificate as renewDoorCertificate,
-  loadDoorCertificate,
-} from "./door-certificate.ts";
 export { issueDevice } from "./issue.ts";
 export {
   type Bootstrap,

@@ -5,8 +5,8 @@ import { type DeviceDoor, openDeviceDoor } from "#gateway/device-door.ts";
 import { createDoorMetrics, type DoorMetrics } from "#gateway/door-metrics.ts";
 import { createUpstreams, type Upstreams } from "#gateway/upstreams.ts";
 import type { Config, Secrets } from "#lib/config/load.ts";
-import { loadDoorRootPem } from "#services/identity/door-certificate.ts";
-import { ensureAuthorities, type IdentityCtx } from "#services/identity/service.ts";
+import { ensureAuthorities, loadDoorRootPem } from "#services/authorities/service.ts";
+import type { IdentityCtx } from "#services/identity/service.ts";
 
 export const SERVICES_TOKEN = "test-services-token-0123456789abcdef";
 

@@ -14,7 +14,7 @@ import type { ToolScope } from "#lib/authz/tool-scopes.ts";
 import type { Config } from "#lib/config/load.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { createMachineClient, type MachineClientMade } from "#services/accounts/service.ts";
-import { loadDoorRootPem } from "#services/identity/door-certificate.ts";
+import { loadDoorRootPem } from "#services/authorities/service.ts";
 import { type Credentials, SERVICES_TOKEN } from "#tests/harness/door.ts";
 
 export type ToolsReply = { status: number; headers: http.IncomingHttpHeaders; body: Buffer; json: () => unknown };

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "#lib/errors/app-error.ts";
 import { type AdmissionDecision, decideAdmission } from "#lib/pki/admission.ts";
 import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
+import { listKnownAuthorities } from "#services/authorities/service.ts";
 import {
   admitNewcomer,
   allowCertificate,
@@ -10,7 +11,6 @@ import {
   deleteDevice,
   getCertificate,
   issueDevice,
-  listKnownAuthorities,
   readAdmissionFacts,
   recordPending,
   rejectCertificate,

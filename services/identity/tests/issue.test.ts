@@ -3,14 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "#lib/errors/app-error.ts";
 import { decideAdmission } from "#lib/pki/admission.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
-import {
-  ensureAuthorities,
-  getCertificate,
-  issueDevice,
-  listKnownAuthorities,
-  readAdmissionFacts,
-  recordPending,
-} from "#services/identity/service.ts";
+import { ensureAuthorities, listKnownAuthorities } from "#services/authorities/service.ts";
+import { getCertificate, issueDevice, readAdmissionFacts, recordPending } from "#services/identity/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
 

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { BackendCtx } from "#lib/backends/backends.ts";
 import { requestCtx } from "#lib/data/context.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
+import { ensureAuthorities } from "#services/authorities/service.ts";
 import {
   approveCertificate,
   createProvisioningCredential,
   deleteDevice,
-  ensureAuthorities,
   judgeBootstrap,
   listCertificates,
   provisionDevice,

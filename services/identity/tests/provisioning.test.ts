@@ -5,14 +5,13 @@ import type { CreateProvisioningCredential, CredentialArchive } from "#lib/contr
 import { AppError } from "#lib/errors/app-error.ts";
 import { decideAdmission } from "#lib/pki/admission.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
+import { ensureAuthorities, listKnownAuthorities } from "#services/authorities/service.ts";
 import {
   approveCertificate,
   createProvisioningCredential,
   deleteDevice,
-  ensureAuthorities,
   judgeBootstrap,
   listCertificates,
-  listKnownAuthorities,
   listProvisioningCredentials,
   provisionDevice,
   readAdmissionFacts,

@@ -35,6 +35,14 @@ export async function listAuthorities(db: DbOrTx, namespaceId: string) {
   });
 }
 
+export async function listNames(db: DbOrTx, namespaceId: string): Promise<{ id: string; name: string }[]> {
+  return db.authority.findMany({
+    where: { namespaceId, kind: "fleet" },
+    select: { id: true, name: true },
+    take: 1_000,
+  });
+}
+
 export async function insertAuthority(
   db: DbOrTx,
   namespaceId: string,

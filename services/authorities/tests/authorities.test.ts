@@ -7,8 +7,12 @@ import type { Ctx } from "#lib/ctx.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
 import { createServerCa, issueServerCertificate, openIssuingCa } from "#lib/pki/issue.ts";
 import { isSignedBy } from "#lib/pki/issuer.ts";
-import { loadDoorRootPem } from "#services/identity/door-certificate.ts";
-import { ensureAuthorities, listKnownAuthorities, loadDoorCertificate } from "#services/identity/service.ts";
+import {
+  ensureAuthorities,
+  listKnownAuthorities,
+  loadDoorCertificate,
+  loadDoorRootPem,
+} from "#services/authorities/service.ts";
 import { createTestClock, createTestCtx } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { auditStory, expectRefusal } from "#tests/harness/identity.ts";

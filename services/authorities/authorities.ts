@@ -8,7 +8,7 @@ import { parseCertificate } from "#lib/pki/certificates.ts";
 import { createBootstrapCa, createFleetCa, type IssuingCa, openIssuingCa } from "#lib/pki/issue.ts";
 import { record } from "#services/audit/service.ts";
 import { ensureDoorCertificate } from "./door-certificate.ts";
-import * as store from "./store-authorities.ts";
+import * as store from "./store.ts";
 
 /** How every bootstrap authority's name begins: a hint that saves asking the database about strangers, never a proof. */
 export const BOOTSTRAP_CA_NAME = "Gatehouse bootstrap CA";
@@ -60,6 +60,11 @@ export async function listKnownAuthorities(ctx: Pick<Ctx, "db" | "namespaceId">)
     state: stateOf(row.state),
     policy: policyOf(row.policy),
   }));
+}
+
+/** What to call the authorities whose certificates are devices'. */
+export function listAuthorityNames(ctx: Pick<Ctx, "db" | "namespaceId">): Promise<{ id: string; name: string }[]> {
+  return store.listNames(ctx.db, ctx.namespaceId);
 }
 
 async function ensureIssuingCa(ctx: Ctx, kind: store.AuthorityKind): Promise<void> {

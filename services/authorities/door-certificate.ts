@@ -8,7 +8,7 @@ import { certificatePem, parseCertificate } from "#lib/pki/certificates.ts";
 import { createServerCa, type IssuingCa, issueServerCertificate, openIssuingCa } from "#lib/pki/issue.ts";
 import { isSignedBy } from "#lib/pki/issuer.ts";
 import { record } from "#services/audit/service.ts";
-import * as store from "./store-authorities.ts";
+import * as store from "./store.ts";
 
 export type DoorCertificate = {
   /** The leaf first. */

@@ -1,0 +1,16 @@
+/** The authorities' face to the other areas and processes; README.md says what it guarantees. */
+export {
+  BOOTSTRAP_CA_NAME,
+  ensureAuthorities,
+  listAuthorityNames,
+  listKnownAuthorities,
+  openBootstrapCa,
+  openFleetCa,
+} from "./authorities.ts";
+export {
+  type DoorCertificate,
+  type DoorName,
+  ensureDoorCertificate as renewDoorCertificate,
+  loadDoorCertificate,
+  loadDoorRootPem,
+} from "./door-certificate.ts";
