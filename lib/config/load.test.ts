@@ -79,6 +79,13 @@ describe("loadConfig", () => {
     expect(problemsOf(env).join()).toContain(name);
   });
 
+  it("refuses a keyserver that nothing would sign with", () => {
+    const KEYSERVER_URL = "http://keys.example";
+    expect(problemsOf({ KEYSERVER_URL })).toEqual([expect.stringMatching(/^KEYSERVER_URL .*REPOSERVER_URL/)]);
+    expect(problemsOf({ KEYSERVER_URL, REPOSERVER_URL: KEYSERVER_URL })).toEqual([]);
+    expect(problemsOf({ KEYSERVER_URL, DIRECTOR_URL: KEYSERVER_URL })).toEqual([]);
+  });
+
   it.each(["console", "gateway", "services", "worker"] as const)("%s alone refuses without its secrets", (part) => {
     expect(problemsOf({}, part).length).toBeGreaterThanOrEqual(3);
     expect(problemsOf(ALL, part)).toEqual([]);

@@ -128,6 +128,11 @@ function conflicts(settings: Settings, secrets: Secrets | undefined): string[] {
     problems.push("ADMIN_EMAIL and ADMIN_PASSWORD belong together: set both or neither.");
   }
   if (settings.GATEWAY_HOST.length === 0) problems.push("GATEWAY_HOST names no host.");
+  if (settings.KEYSERVER_URL !== undefined && !(settings.REPOSERVER_URL ?? settings.DIRECTOR_URL)) {
+    problems.push(
+      "KEYSERVER_URL is set without REPOSERVER_URL or DIRECTOR_URL: the embedded ones sign with the keys of this install only. Set the URL of a service that signs there, or remove KEYSERVER_URL.",
+    );
+  }
   return problems;
 }
 
