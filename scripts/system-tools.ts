@@ -10,6 +10,8 @@ const TOOLS = {
   openssl: "openssl",
   curl: "curl",
   gpg: "gnupg",
+  mender: "mender-client",
+  "mender-artifact": "mender-artifact",
 };
 
 /**

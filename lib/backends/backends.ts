@@ -9,6 +9,7 @@ import { createSpokenFinder, type SpokenFinder, toRegistryPath } from "./generat
 import { type BackendCall, type BackendClient, createBackendClient } from "./http.ts";
 import { createKeyserverBackend, type KeyserverBackend } from "./keyserver.ts";
 import { BACKEND_IDS, type BackendId, type BackendLink, createLinks } from "./links.ts";
+import { createMenderBackend, type MenderBackend } from "./mender.ts";
 import { createRelay, type Relay } from "./relay.ts";
 import { createReposerverBackend, type ReposerverBackend } from "./reposerver.ts";
 import { createRepositoryKeysBackend, type RepositoryKeysBackend } from "./repository-keys.ts";
@@ -37,6 +38,8 @@ export type Backends = {
   readonly keyserver: KeyserverBackend;
   /** Roots, keys and signing of the image repository and the director. */
   readonly repositoryKeys: RepositoryKeysBackend;
+  /** The Mender server that the gateway stands in front of, if any. */
+  readonly mender: MenderBackend | null;
   /** For bytes that are too many to be held, and for calls that are passed on as they are. */
   readonly relay: Relay;
   /** What back ends there are, without asking them. */
@@ -61,7 +64,7 @@ export type BackendCtx = Ctx & { readonly backends: Backends };
 
 type Connection = { link: BackendLink; plain: BackendClient; client: BackendClient; spoken: SpokenFinder };
 
-/** @throws AppError `config.invalid` when SERVICES_TOKEN is missing and a service is embedded */
+/** @throws AppError `config.invalid` when SERVICES_TOKEN is missing and a service is embedded, or MENDER_CA can't be read */
 export function createBackends(config: Config, secrets: Secrets): Backends {
   const links = createLinks(config, secrets);
   const connect = (id: BackendId): Connection => {
@@ -86,7 +89,9 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
   const probed = BACKEND_IDS.map((id) => to[id]).filter(
     ({ link }) => link.isExternal || (link.id !== "keyserver" && link.id !== "treehub"),
   );
+  const mender = createMenderBackend(config, secrets);
   return {
+    mender,
     registry: createRegistryBackend(to["device-registry"].client),
     director: createDirectorBackend(to.director.client, to.director.spoken.find),
     reposerver: createReposerverBackend(to.reposerver.client, isGatehouse("reposerver"), relay),
@@ -115,6 +120,7 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
     close() {
       for (const id of BACKEND_IDS) to[id].plain.close();
       relay.close();
+      mender?.close();
     },
   };
 }

@@ -44,11 +44,14 @@ export function createBackendClient(options: {
   token: string | null;
   breaker: Breaker;
   limits?: Partial<typeof LIMITS>;
+  /** Authorities its certificate may come from, where the system's own are not right. */
+  ca?: readonly string[];
 }): BackendClient {
   const limits = { ...LIMITS, ...options.limits };
   const base = new URL(options.baseUrl);
   const transport = base.protocol === "https:" ? https : http;
-  const agent = new transport.Agent({ keepAlive: true, maxSockets: 64, maxFreeSockets: 8 });
+  const ca = options.ca === undefined ? {} : { ca: [...options.ca] };
+  const agent = new transport.Agent({ keepAlive: true, maxSockets: 64, maxFreeSockets: 8, ...ca });
   const authorization = options.token === null ? {} : { authorization: `Bearer ${options.token}` };
   async function attempt(call: BackendCall, request: BackendRequest): Promise<BackendReply> {
     const json = request.json === undefined ? null : Buffer.from(JSON.stringify(request.json));

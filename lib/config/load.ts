@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { z } from "zod";
 import { SECRETS, SETTINGS, type SecretName, type SecretValues, type Settings } from "#lib/config/settings.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import { menderProblems } from "./mender-problems.ts";
 
 export type Part = "console" | "gateway" | "services" | "worker" | "cli" | "supervisor";
 
@@ -25,6 +26,8 @@ export type Config = Settings & {
   readonly keyserverUrl: string;
   readonly treehubUrl: string;
   readonly toolsUrl: string;
+  /** Where the management API of the Mender server is; null without one. */
+  readonly menderApiUrl: string | null;
 };
 
 export type Secrets = SecretValues;
@@ -43,6 +46,7 @@ export function loadConfig(part: Part, env: Environment = process.env): { config
   const secrets = collect(SECRETS.safeParse(present), {}, problems);
   if (settings !== undefined) problems.push(...conflicts(settings, secrets));
   if (part === "services" || part === "supervisor") problems.push(...storageProblems(settings, secrets));
+  if (settings !== undefined && secrets !== undefined) problems.push(...menderProblems(part, settings, secrets));
   for (const name of secrets === undefined ? [] : REQUIRED_SECRETS[part]) {
     if (secrets?.[name] === undefined) {
       problems.push(
@@ -113,11 +117,12 @@ function collect<T>(
 function conflicts(settings: Settings, secrets: Secrets | undefined): string[] {
   const problems: string[] = [];
   const ports = new Map<number, string>();
-  for (const name of ["PORT", "DEVICE_DOOR_PORT", "TOOLS_DOOR_PORT", "DECISION_PORT", "SERVICES_PORT"] as const) {
-    const other = ports.get(settings[name]);
-    if (other !== undefined)
-      problems.push(`${name} and ${other} are both ${settings[name]}. Give each a port of its own.`);
-    ports.set(settings[name], name);
+  for (const name of PORTS) {
+    const port = settings[name];
+    if (port === undefined) continue;
+    const other = ports.get(port);
+    if (other !== undefined) problems.push(`${name} and ${other} are both ${port}. Give each a port of its own.`);
+    ports.set(port, name);
   }
   for (const door of ["DEVICE_DOOR", "TOOLS_DOOR"] as const) {
     if ((settings[`${door}_CERT`] === undefined) !== (settings[`${door}_KEY`] === undefined)) {
@@ -135,6 +140,15 @@ function conflicts(settings: Settings, secrets: Secrets | undefined): string[] {
   }
   return problems;
 }
+
+const PORTS = [
+  "PORT",
+  "DEVICE_DOOR_PORT",
+  "TOOLS_DOOR_PORT",
+  "DECISION_PORT",
+  "SERVICES_PORT",
+  "MENDER_DOOR_PORT",
+] as const;
 
 /** Only the services keep blobs, so only they, and who starts them, know the bucket's key. */
 function storageProblems(settings: Settings | undefined, secrets: Secrets | undefined): string[] {
@@ -159,6 +173,7 @@ function withDefaults(settings: Settings): Config {
     reposerverUrl: settings.REPOSERVER_URL ?? embedded,
     keyserverUrl: settings.KEYSERVER_URL ?? embedded,
     treehubUrl: settings.TREEHUB_URL ?? embedded,
+    menderApiUrl: settings.MENDER_API_URL ?? settings.MENDER_URL ?? null,
     toolsUrl:
       settings.TOOLS_URL ?? `https://${urlHost(settings.GATEWAY_HOST[0] ?? "localhost")}:${settings.TOOLS_DOOR_PORT}`,
   };

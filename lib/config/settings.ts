@@ -62,6 +62,29 @@ export const SETTINGS = z.object({
   REPOSERVER_GENERATION: generation.describe(
     "What an external image repository speaks: A, or B (paged comments); found out by default",
   ),
+  MENDER_URL: httpUrl.optional().describe("Mender server that the gateway stands in front of"),
+  MENDER_API_URL: httpUrl.optional().describe("Its management API, when that is at another address"),
+  MENDER_DOOR_PORT: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .describe("Port of its own for Mender's devices (mutual TLS)"),
+  MENDER_HOST: hostName
+    .transform((name) => name.toLowerCase())
+    .optional()
+    .describe("Name under which the device door is Mender's; one of GATEWAY_HOST"),
+  MENDER_USER: z.email().optional().describe("Mender user for the management API, together with MENDER_PASSWORD"),
+  MENDER_CA: z.string().optional().describe("PEM file of the authority that signed the Mender server's certificate"),
+  MENDER_KEY_MATCH: z
+    .enum(["strict", "different"])
+    .default("strict")
+    .describe("Whether a device must authenticate to Mender with its certificate's own key"),
+  MENDER_FORCE: z
+    .enum(["on", "off"])
+    .default("off")
+    .describe("Whether a device that came with this identity before may take a new key without a person at Mender"),
   S3_BUCKET: z
     .string()
     .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "must be the name of a bucket")
@@ -125,6 +148,12 @@ export const SECRETS = z.object({
     .optional()
     .describe("Opens the decision port"),
   BACKEND_TOKEN: z.string().optional().describe("Sent to external back ends as a bearer token"),
+  MENDER_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,8192}$/, "must be a token without spaces")
+    .optional()
+    .describe("Personal access token for Mender's management API"),
+  MENDER_PASSWORD: z.string().min(1).max(1_024).optional().describe("Password of MENDER_USER"),
   S3_SECRET_ACCESS_KEY: z.string().min(1).max(1_024).optional().describe("Key of S3_ACCESS_KEY_ID"),
   ADMIN_PASSWORD: z.string().min(12, "must have at least 12 characters").optional().describe("Password of ADMIN_EMAIL"),
 });

@@ -100,6 +100,13 @@ export const ERROR_CODES = [
   "backend.refused",
   "backend.unsupported",
   "backend.invalid_reply",
+  // Mender's management API
+  "mender.absent",
+  "mender.token_refused",
+  "mender.sign_in_refused",
+  "mender.forbidden",
+  "mender.unavailable",
+  "mender.refused",
   // OTA Connect contracts: "ota." and the contract's own code (lib/http/ota-errors.ts)
   "ota.unauthorized",
   "ota.malformed_body",
@@ -168,6 +175,7 @@ export const ERROR_CODES = [
   "ota.update_cannot_be_cancelled",
   "ota.device_cannot_be_updated",
   "ota.update_schedule_error",
+  "ota.image_being_checked",
   "ota.object_missing",
   "ota.blob_missing",
   "ota.object_exists",
