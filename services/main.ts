@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { createBackends } from "#lib/backends/backends.ts";
 import { openBlobs } from "#lib/blobs/open.ts";
 import type { BlobStore } from "#lib/blobs/store.ts";
 import type { Config } from "#lib/config/load.ts";
@@ -11,10 +12,12 @@ import { registerDeviceRegistryRoutes } from "#services/device-registry/routes.t
 import { registerDirectorRoutes } from "#services/director/routes.ts";
 import { deleteDevice } from "#services/director/service.ts";
 import { registerImageRepoRoutes } from "#services/image-repo/routes.ts";
+import { ownRepository } from "#services/image-repo/service.ts";
 import { registerKeyserverRoutes } from "#services/keyserver/routes.ts";
 import { ensureRepo } from "#services/keyserver/service.ts";
 import { registerMaintenance } from "#services/maintenance.ts";
 import { registerTreehubRoutes } from "#services/treehub/routes.ts";
+import { type CheckedRepository, createImageChecks, httpRepository } from "#services/verification/service.ts";
 
 /** Longer than a connection may be idle: an upload that has not grown for so long is dead. */
 const DEAD_UPLOAD_MS = 600_000;
@@ -26,25 +29,35 @@ if (import.meta.main) {
     const blobs = openBlobs(config, secrets);
     onStop("blobs", () => blobs.close());
     await sweepDeadUploads(ctx, blobs);
-    const app = createServices(ctx, requireSecret(secrets, "SERVICES_TOKEN"), blobs);
+    const parts: ServiceParts = { blobs };
+    if (config.REPOSERVER_URL !== undefined) {
+      const backends = createBackends(config, secrets);
+      onStop("back ends", () => backends.close());
+      parts.images = httpRepository(backends);
+    }
+    const app = createServices(ctx, requireSecret(secrets, "SERVICES_TOKEN"), parts);
     onStop("http", () => app.close());
     await listenOn(app, config);
   });
 }
 
+type ServiceParts = {
+  blobs?: BlobStore;
+  /** Where the images are that the director assigns, when they are not here. */
+  images?: CheckedRepository;
+};
+
 /** All embedded OTA Connect services on one server; their paths do not collide. */
-export function createServices(
-  ctx: Ctx,
-  servicesToken: string,
-  blobs: BlobStore = openBlobs(ctx.config),
-): FastifyInstance {
+export function createServices(ctx: Ctx, servicesToken: string, parts: ServiceParts = {}): FastifyInstance {
+  const blobs = parts.blobs ?? openBlobs(ctx.config);
+  const checkImages = createImageChecks(parts.images ?? ownRepository(blobs));
   const app = createOtaServer({ ctx, servicesToken });
   registerDeviceRegistryRoutes(app, { onDelete: deleteDevice });
-  app.register(registerDirectorRoutes);
+  app.register(registerDirectorRoutes, { checkImages });
   registerImageRepoRoutes(app, { blobs });
   app.register(registerKeyserverRoutes);
   registerTreehubRoutes(app, { blobs });
-  registerMaintenance(app, { blobs });
+  registerMaintenance(app, { blobs, checkImages });
   return app;
 }
 

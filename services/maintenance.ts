@@ -4,6 +4,7 @@ import { assignAddedImages, refreshDeviceRoles, startDueUpdates } from "#service
 import { dropStaleUploads, refreshImageRoles, sweepBlobs } from "#services/image-repo/service.ts";
 import { refreshRoots } from "#services/keyserver/service.ts";
 import { sweepTreehub } from "#services/treehub/service.ts";
+import type { CheckImages } from "#services/verification/service.ts";
 
 /** Uploads are durable before their row is written; what has no row after this long never gets one. */
 const ORPHANED_AFTER_MS = 60 * 60_000;
@@ -13,7 +14,10 @@ const ORPHANED_AFTER_MS = 60 * 60_000;
  * for; seldom it re-signs metadata, long before it ends, and sweeps bytes that nothing owns. The worker has no other way in, because the
  * embedded services are behind HTTP like any others.
  */
-export function registerMaintenance(app: FastifyInstance, { blobs }: { blobs: BlobStore }): void {
+export function registerMaintenance(
+  app: FastifyInstance,
+  { blobs, checkImages }: { blobs: BlobStore; checkImages: CheckImages },
+): void {
   app.get("/api/v1/gatehouse/storage", async () => {
     await blobs.check();
     return { status: "OK" };
@@ -31,8 +35,9 @@ export function registerMaintenance(app: FastifyInstance, { blobs }: { blobs: Bl
     return { roots, imageRoles, devices, swept };
   });
   app.post("/api/v1/gatehouse/due", async (req) => {
-    const updates = await startDueUpdates(req.ctx);
-    const images = await assignAddedImages(req.ctx);
+    const ctx = { ...req.ctx, checkImages };
+    const updates = await startDueUpdates(ctx);
+    const images = await assignAddedImages(ctx);
     if (updates + images > 0) req.ctx.log.info({ updates, images }, "did what was due");
     return { updates, images };
   });

@@ -10,7 +10,12 @@ export type OtaErrorBody = { code: string; description: string; cause: unknown; 
  * What an error looks like on the OTA Connect contracts. `errorId` is made here and goes into the log too.
  * An unknown error tells nothing but that id.
  */
-export function toOtaError(error: unknown): { status: number; body: OtaErrorBody } {
+export function toOtaError(error: unknown): {
+  status: number;
+  body: OtaErrorBody;
+  /** When to ask again, of what passes by itself. */
+  retryAfterSeconds: number | null;
+} {
   const known = isAppError(error) ? error : new AppError("internal.error", "");
   const status = PROBLEMS[known.code].status;
   const errorId = randomUUID();
@@ -19,8 +24,11 @@ export function toOtaError(error: unknown): { status: number; body: OtaErrorBody
   return {
     status,
     body: { code: contractCode(known.code, status), description, cause: known.detail ?? null, errorId },
+    retryAfterSeconds: known.code === "ota.image_being_checked" ? CHECK_SECONDS : null,
   };
 }
+
+const CHECK_SECONDS = 10;
 
 /** Codes whose contract name is not their own. */
 const RENAMED: Partial<Record<ErrorCode, string>> = {

@@ -146,7 +146,8 @@ function sendError(error: unknown, req: FastifyRequest, reply: FastifyReply): Fa
   if (isAppError(error, "ota.malformed_body")) return sendPlain(reply, 400, error.message);
   const framework = frameworkStatus(error);
   if (framework !== null) return sendPlain(reply, framework.status, framework.text);
-  const { status, body } = translate(error, req);
+  const { status, body, retryAfterSeconds } = translate(error, req);
+  if (retryAfterSeconds !== null) reply.header("retry-after", retryAfterSeconds);
   return reply.code(status).type("application/json").send(body);
 }
 
@@ -155,9 +156,9 @@ function translate(error: unknown, req: FastifyRequest): ReturnType<typeof toOta
     ? new AppError("internal.unavailable", "The database does not answer right now.", { cause: error })
     : error;
   const translated = toOtaError(known);
-  const { status, body } = translated;
+  const { status, body, retryAfterSeconds } = translated;
   const facts = { err: known, errorId: body.errorId, method: req.method, route: req.routeOptions.url, status };
-  if (status >= 500 && status !== 501) req.ctx.log.error(facts, "request failed");
+  if (status >= 500 && status !== 501 && retryAfterSeconds === null) req.ctx.log.error(facts, "request failed");
   else req.ctx.log.debug(facts, "request refused");
   return translated;
 }

@@ -3,8 +3,9 @@ import { type OtaPage, otaInstant } from "#lib/contracts/ota/common.ts";
 import type { DirectorDeviceState } from "#lib/contracts/ota/director.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import { deleteDevice } from "./service.ts";
 import * as store from "./store-admin.ts";
-import { listAssignments } from "./store-assignments.ts";
+import { listAssignments, listEnded } from "./store-assignments.ts";
 import { type EcuRow, findDevice, listEcus, markOutdated } from "./store-devices.ts";
 import { findManifestBytes } from "./store-manifests.ts";
 
@@ -160,6 +161,7 @@ export async function getState(ctx: Ctx, uuid: string): Promise<DirectorDeviceSt
   const ecus = await listEcus(ctx.db, ctx.namespaceId, [uuid]);
   const open = await listAssignments(ctx.db, ctx.namespaceId, [uuid]);
   const manifests = await store.listInstalledManifests(ctx.db, ctx.namespaceId, uuid);
+  const ended = await listEnded(ctx.db, { namespaceId: ctx.namespaceId, deviceUuid: uuid });
   const fetched = state.targetsVersion !== null && state.targetsFetchedVersion === state.targetsVersion;
   return {
     registeredAt: state.registeredAt === null ? null : otaInstant(state.registeredAt),
@@ -193,7 +195,24 @@ export async function getState(ctx: Ctx, uuid: string): Promise<DirectorDeviceSt
               },
       };
     }),
+    ended: ended.map(({ ecuSerial, correlationId, result, ...how }) => ({
+      ecuSerial,
+      correlationId,
+      outcome: outcomeOf(how),
+      code: result ?? "",
+    })),
   };
+}
+
+/** One that a person took back counts as successful, in the database as in the contract. */
+function outcomeOf(how: { successful: boolean; canceled: boolean }): DirectorDeviceState["ended"][number]["outcome"] {
+  if (!how.successful) return "failed";
+  return how.canceled ? "cancelled" : "succeeded";
+}
+
+/** {@link deleteDevice} for a registry that is somebody else's, which has lost the device: repeating it changes nothing. */
+export async function forgetDevice(ctx: Ctx, uuid: string): Promise<void> {
+  await ctx.db.$transaction((tx) => deleteDevice(tx, ctx, uuid));
 }
 
 async function requireEcus(ctx: Ctx, uuid: string): Promise<EcuRow[]> {

@@ -27,8 +27,8 @@ export function judgeDevice(of: {
   readonly targets: MtuTargets;
   readonly ecus: readonly EcuRow[];
   readonly open: readonly AssignmentRow[];
-  /** Images whose stored bytes are not what was signed. */
-  readonly condemned: ReadonlySet<string>;
+  /** Images whose stored bytes are not what was signed, with what was found. */
+  readonly condemned: ReadonlyMap<string, string>;
   /** The device has an update of `/updates` under way, another than this. */
   readonly busy: boolean;
   readonly at: Date;
@@ -55,8 +55,9 @@ export function judgeDevice(of: {
       continue;
     }
     const reason = judgeEcu({ ...ecu, assigned: open }, { from: refOf(target.from), to: toRef(target.to) });
-    if (reason === null && of.condemned.has(target.to.target)) {
-      refused[ecu.serial] = refusal(condemnation(target.to.target));
+    const condemned = of.condemned.get(target.to.target);
+    if (reason === null && condemned !== undefined) {
+      refused[ecu.serial] = refusal(condemnation(target.to.target, condemned));
     } else if (reason === null) {
       affected.push(ecu.serial);
       created.push(newAssignment(of, ecu.serial, target));
@@ -79,10 +80,10 @@ const HAS_UPDATE = {
   description: "The device has another update that is scheduled or under way",
 };
 
-function condemnation(filename: string): { code: string; description: string } {
+function condemnation(filename: string, why: string): { code: string; description: string } {
   return {
     code: "image_verification_failed",
-    description: `The stored bytes of ${filename} are not those that were signed, so no device can install it`,
+    description: `The stored bytes of ${filename} are not those that were signed, so no device can install it. ${why}`,
   };
 }
 

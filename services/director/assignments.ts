@@ -4,10 +4,10 @@ import type { AssignmentOutcome, CreateAssignments, MtuTargets, QueueItem } from
 import type { Ctx } from "#lib/ctx.ts";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
-import { holdImages } from "#services/image-repo/service.ts";
 import { condemnedImages } from "#services/verification/service.ts";
 import { type DeviceVerdict, judgeDevice } from "./affected.ts";
 import { announce, indexDevices } from "./announce.ts";
+import { type AssigningCtx, assertAssignable, checkTargets, filenamesOf } from "./assignable.ts";
 import {
   type AssignmentRow,
   findMtu,
@@ -59,12 +59,14 @@ export const DEVICES_PER_TRANSACTION = 1_000;
  * Assigns a multi-target update to every ECU it affects, a thousand devices a transaction, each in a number of statements that does not grow
  * with the devices. Asking again for the same changes nothing and answers the same, so a call that broke off is simply made again.
  *
- * @throws AppError `ota.missing_entity` (the multi-target update) | `ota.invalid_mtu` (one of its images was deleted)
+ * @throws AppError `ota.missing_entity` (the multi-target update) | `ota.invalid_mtu` (one of its images was deleted) |
+ *   `ota.role_key_not_found` (a key of the director's is offline) | `ota.image_being_checked` | `backend.*`
  * @see contracts/director.md section 3.2
  */
-export async function createAssignments(ctx: Ctx, request: CreateAssignments): Promise<AssignmentOutcome> {
+export async function createAssignments(ctx: AssigningCtx, request: CreateAssignments): Promise<AssignmentOutcome> {
   const targets = await getMtu(ctx, request.mtuId);
   const devices = [...new Set(request.devices)];
+  if (request.dryRun !== true) await checkTargets(ctx, targets);
   const outcome: AssignmentOutcome = { affected: [], notAffected: {} };
   for (let from = 0; from < devices.length; from += DEVICES_PER_TRANSACTION) {
     const chunk = { ...request, targets, devices: devices.slice(from, from + DEVICES_PER_TRANSACTION) };
@@ -81,13 +83,13 @@ export type Chunk = { correlationId: string; devices: readonly string[]; targets
 
 async function assignChunk(ctx: Ctx, chunk: Chunk): Promise<Map<string, DeviceVerdict>> {
   return ctx.db.$transaction(async (tx) => {
-    await assertNotDeleted(tx, ctx, chunk.targets);
+    await assertAssignable(tx, ctx, chunk.targets);
     await lockDevices(tx, ctx.namespaceId, chunk.devices);
     return assignLocked(tx, ctx, chunk);
   });
 }
 
-/** Judges and assigns. The caller has called `assertNotDeleted` and then `lockDevices`. */
+/** Judges and assigns. The caller has called `assertAssignable` and then `lockDevices`. */
 export async function assignLocked(tx: Tx, ctx: Ctx, chunk: Chunk): Promise<Map<string, DeviceVerdict>> {
   const verdicts = await judgeAll(tx, ctx, chunk);
   const created = [...verdicts.values()].flatMap((verdict) => verdict.created);
@@ -110,17 +112,6 @@ export async function assignLocked(tx: Tx, ctx: Ctx, chunk: Chunk): Promise<Map<
   );
   if (uuids.length > 0) await indexDevices(tx, ctx, uuids);
   return verdicts;
-}
-
-/** An image that is deleted at this moment is either in use by then, or not assigned any more. @throws AppError `ota.invalid_mtu` */
-export async function assertNotDeleted(tx: Tx, ctx: Ctx, targets: MtuTargets): Promise<void> {
-  const [deleted] = await holdImages(tx, ctx.namespaceId, filenamesOf(targets));
-  if (deleted === undefined) return;
-  throw new AppError("ota.invalid_mtu", `The image ${deleted} was deleted. Upload it again, or choose another.`);
-}
-
-function filenamesOf(targets: MtuTargets): string[] {
-  return [...new Set(Object.values(targets).map(({ to }) => to.target))];
 }
 
 /** Which of these devices the update would affect, each once. @throws AppError `ota.missing_entity` */

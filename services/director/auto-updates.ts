@@ -1,9 +1,10 @@
 import type { Ctx } from "#lib/ctx.ts";
 import type { Tx } from "#lib/db/client.ts";
-import { AppError } from "#lib/errors/app-error.ts";
+import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { type AddedImage, holdImages, settleAdded, takeAdded } from "#services/image-repo/service.ts";
 import { condemnedImages } from "#services/verification/service.ts";
 import { indexDevices, trackAssigned } from "./announce.ts";
+import { type AssigningCtx, listOffline, TURN_WAITS_MS } from "./assignable.ts";
 import { DEVICES_PER_TRANSACTION } from "./assignments.ts";
 import { type AssignmentRow, flagChanged, insertAssignments, listAssignments } from "./store-assignments.ts";
 import * as store from "./store-auto-updates.ts";
@@ -41,20 +42,38 @@ export async function listAutoUpdates(ctx: Ctx, of: { deviceUuid: string; ecuSer
  * Assigns images that came onto the list to the ECUs that wait for their names, in all namespaces: a thousand devices a transaction, which
  * also writes down how far it came. So it may be called by any number of workers, and killed at any moment.
  *
- * A device that has an assignment already is left alone, and so are all when the image was deleted or is damaged.
+ * A device that has an assignment already is left alone, and so are all when the image was deleted or is damaged, or when the director can't
+ * sign. An image that is still being checked waits for a later turn.
  *
  * @returns how many transactions there was something to do for
  */
-export async function assignAddedImages(ctx: Ctx): Promise<number> {
+export async function assignAddedImages(ctx: AssigningCtx): Promise<number> {
   await store.dropUnawaited(ctx.db);
   let steps = 0;
-  while (steps < MAX_STEPS && (await ctx.db.$transaction((tx) => step(tx, ctx)))) steps += 1;
+  while (steps < MAX_STEPS) {
+    const next = await ctx.db.$transaction(takeAdded);
+    if (next === null || !(await isChecked(ctx, next))) break;
+    await ctx.db.$transaction((tx) => step(tx, ctx, next));
+    steps += 1;
+  }
   return steps;
 }
 
-async function step(tx: Tx, base: Ctx): Promise<boolean> {
+async function isChecked(ctx: AssigningCtx, { namespaceId, filename }: AddedImage): Promise<boolean> {
+  try {
+    await ctx.checkImages({ ...ctx, namespaceId }, [filename], TURN_WAITS_MS);
+    return true;
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    if (error.code !== "ota.image_being_checked") ctx.log.error({ err: error, filename }, "an image can't be checked");
+    return false;
+  }
+}
+
+/** @param checked the image that was looked at: another worker may have taken it by now */
+async function step(tx: Tx, base: Ctx, checked: AddedImage): Promise<void> {
   const image = await takeAdded(tx);
-  if (image === null) return false;
+  if (image?.id !== checked.id) return;
   const ctx = { ...base, namespaceId: image.namespaceId };
   const waiting = await store.listWaiting(tx, {
     namespaceId: image.namespaceId,
@@ -62,16 +81,17 @@ async function step(tx: Tx, base: Ctx): Promise<boolean> {
     after: image.doneThrough,
     devices: DEVICES_PER_TRANSACTION,
   });
-  const usable = waiting.length > 0 && (await isUsable(tx, image));
+  const usable = waiting.length > 0 && (await isUsable(tx, ctx, image));
   if (usable) await assign(tx, ctx, image, waiting);
   await settleAdded(tx, image.id, usable ? (waiting.at(-1)?.deviceUuid ?? null) : null);
-  return true;
 }
 
-async function isUsable(tx: Tx, { namespaceId, filename }: AddedImage): Promise<boolean> {
+async function isUsable(tx: Tx, ctx: Ctx, { namespaceId, filename }: AddedImage): Promise<boolean> {
   const deleted = await holdImages(tx, namespaceId, [filename]);
+  const offline = await listOffline(tx, ctx);
+  if (offline.length > 0) ctx.log.error({ filename, offline }, "an image can't be assigned: the director can't sign");
   const condemned = await condemnedImages(tx, namespaceId, [filename]);
-  return deleted.length === 0 && condemned.size === 0;
+  return deleted.length === 0 && offline.length === 0 && condemned.size === 0;
 }
 
 /** The registry is not told, as the original does not: its status moves when the device fetches the list. */

@@ -62,6 +62,10 @@ async function registerRepositoryRoutes(app: FastifyInstance): Promise<void> {
     admin.countInstalled(req.ctx, parseEntity(CountInstalled, req.body).filepaths),
   );
   app.get("/devices/:deviceId/gatehouse/state", async (req) => admin.getState(req.ctx, uuidParam(req, "deviceId")));
+  app.delete("/devices/:deviceId/gatehouse", async (req, reply) => {
+    await admin.forgetDevice(req.ctx, uuidParam(req, "deviceId"));
+    return reply.code(204).send();
+  });
   app.get("/devices/:deviceId/gatehouse/manifests/:sha256", async (req, reply) => {
     const of = { uuid: uuidParam(req, "deviceId"), sha256: param(req, "sha256") };
     return sendSigned(reply, await admin.getManifest(req.ctx, of));

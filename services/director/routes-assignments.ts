@@ -9,6 +9,7 @@ import {
 } from "#lib/contracts/ota/director.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { parseEntity } from "#lib/http/ota-parse.ts";
+import type { CheckImages } from "#services/verification/service.ts";
 import { createAssignments, createMtu, getMtu, listAffected, listQueues } from "./assignments.ts";
 import { cancelAssignments } from "./cancel.ts";
 import { idsOf, isForced, requireRepo, sendJson, uuidParam } from "./request.ts";
@@ -26,7 +27,10 @@ const CreateQuery = z.object({ reply: z.enum(["list", "object"]).default("object
 const QueueQuery = z.object({ ids: z.string().max(100_000).optional() });
 
 /** Multi-target updates and assignments. @see docs/contracts/director.md section 3 */
-export async function registerAssignmentRoutes(app: FastifyInstance): Promise<void> {
+export async function registerAssignmentRoutes(
+  app: FastifyInstance,
+  { checkImages }: { checkImages: CheckImages },
+): Promise<void> {
   app.post("/multi_target_updates", async (req, reply) => {
     const { targets } = parseEntity(CreateMtu, req.body);
     return sendJson(reply.code(201), await createMtu(req.ctx, targets));
@@ -40,7 +44,7 @@ export async function registerAssignmentRoutes(app: FastifyInstance): Promise<vo
   app.post("/assignments", async (req, reply) => {
     const request = parseEntity(CreateAssignments, req.body);
     const { reply: form } = parseEntity(CreateQuery, req.query);
-    const outcome = await createAssignments(req.ctx, request);
+    const outcome = await createAssignments({ ...req.ctx, checkImages }, request);
     if (request.dryRun === true) return sendJson(reply, [...new Set(outcome.affected)]);
     if (form === "list") return sendJson(reply.code(outcome.affected.length > 0 ? 201 : 200), outcome.affected);
     return sendJson(reply.code(statusOf(outcome)), outcome);
@@ -74,7 +78,7 @@ export async function registerAssignmentRoutes(app: FastifyInstance): Promise<vo
   app.put("/admin/devices/:deviceId/multi_target_update/:mtuId", { preHandler: requireRepo }, async (req, reply) => {
     const [device, mtuId] = [uuidParam(req, "deviceId"), uuidParam(req, "mtuId")];
     const correlationId = `urn:here-ota:mtu:${mtuId}`;
-    const outcome = await createAssignments(req.ctx, { correlationId, devices: [device], mtuId });
+    const outcome = await createAssignments({ ...req.ctx, checkImages }, { correlationId, devices: [device], mtuId });
     if (outcome.affected.length > 0) return {};
     const [first] = Object.values(outcome.notAffected[device] ?? {});
     return sendJson(reply.code(400), first ?? outcome);

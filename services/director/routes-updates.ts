@@ -3,6 +3,7 @@ import { OtaPageQuery } from "#lib/contracts/ota/common.ts";
 import { UpdateDevice, UpdateDevices } from "#lib/contracts/ota/director.ts";
 import { parseEntity } from "#lib/http/ota-parse.ts";
 import { listCorrelatedEvents } from "#services/device-registry/service.ts";
+import type { CheckImages } from "#services/verification/service.ts";
 import { isForced, requireRepo, sendJson, uuidParam } from "./request.ts";
 import { correlationIdOf } from "./update-id.ts";
 import {
@@ -17,7 +18,10 @@ import {
 } from "./updates.ts";
 
 /** Updates of the newer generation. @see docs/contracts/director.md section 7 */
-export async function registerUpdateRoutes(app: FastifyInstance): Promise<void> {
+export async function registerUpdateRoutes(
+  app: FastifyInstance,
+  { checkImages }: { checkImages: CheckImages },
+): Promise<void> {
   app.addHook("preHandler", requireRepo);
   app.get("/", async (req) => {
     const window = parseEntity(OtaPageQuery, req.query);
@@ -27,7 +31,7 @@ export async function registerUpdateRoutes(app: FastifyInstance): Promise<void> 
     await cancelUpdate(req.ctx, uuidParam(req, "updateId"));
     return reply.code(204).send();
   });
-  app.post("/devices", async (req) => updateDevices(req.ctx, parseEntity(UpdateDevices, req.body)));
+  app.post("/devices", async (req) => updateDevices({ ...req.ctx, checkImages }, parseEntity(UpdateDevices, req.body)));
   app.get("/devices/:deviceId", async (req) => {
     const window = parseEntity(OtaPageQuery, req.query);
     return { ...(await listUpdatesOfDevice(req.ctx, uuidParam(req, "deviceId"), window)), ...window };
@@ -35,7 +39,7 @@ export async function registerUpdateRoutes(app: FastifyInstance): Promise<void> 
   app.post("/devices/:deviceId", async (req, reply) => {
     const { targets, scheduledFor } = parseEntity(UpdateDevice, req.body);
     const request = { targets, scheduledFor: scheduledFor ?? null };
-    return sendJson(reply, await updateDevice(req.ctx, uuidParam(req, "deviceId"), request));
+    return sendJson(reply, await updateDevice({ ...req.ctx, checkImages }, uuidParam(req, "deviceId"), request));
   });
   app.get("/devices/:deviceId/:updateId", async (req) => getUpdateOfDevice(req.ctx, idsOfPath(req)));
   app.patch("/devices/:deviceId/:updateId", async (req, reply) => {

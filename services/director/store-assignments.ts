@@ -110,6 +110,29 @@ export async function listPast(
     ORDER BY "ecuSerial", "processedAt" DESC`;
 }
 
+export type EndedAssignment = {
+  readonly ecuSerial: string;
+  readonly correlationId: string;
+  readonly successful: boolean;
+  readonly canceled: boolean;
+  readonly result: string | null;
+};
+
+/** The ended assignments of a device, the latest of each ECU and correlation id, among its last fifty. */
+export async function listEnded(
+  db: DbOrTx,
+  of: { namespaceId: string; deviceUuid: string },
+): Promise<EndedAssignment[]> {
+  return db.$queryRaw<EndedAssignment[]>`
+    SELECT DISTINCT ON ("correlationId", "ecuSerial") "ecuSerial", "correlationId", successful, canceled, result
+    FROM (
+      SELECT * FROM director_processed_assignment
+      WHERE "namespaceId" = ${of.namespaceId} AND "deviceUuid" = ${of.deviceUuid}::uuid
+      ORDER BY "processedAt" DESC LIMIT 50
+    ) AS latest
+    ORDER BY "correlationId", "ecuSerial", "processedAt" DESC`;
+}
+
 /** A cancelled assignment was reported on after all: another report on it is a repeat. */
 export async function concludePast(
   tx: Tx,

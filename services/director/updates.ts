@@ -11,14 +11,8 @@ import type { Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import type { DeviceVerdict } from "./affected.ts";
 import { announceSchedule } from "./announce.ts";
-import {
-  assertNotDeleted,
-  assertUsable,
-  assignLocked,
-  DEVICES_PER_TRANSACTION,
-  judgeAll,
-  outcomeOf,
-} from "./assignments.ts";
+import { type AssigningCtx, assertAssignable, checkTargets } from "./assignable.ts";
+import { assertUsable, assignLocked, DEVICES_PER_TRANSACTION, judgeAll, outcomeOf } from "./assignments.ts";
 import { cancelLocked } from "./cancel.ts";
 import { lockDevices } from "./store-devices.ts";
 import * as store from "./store-updates.ts";
@@ -43,10 +37,11 @@ const LASTING_REFUSALS = new Set([
  *
  * @returns the id of the update
  * @throws AppError `ota.missing_entity` (the device) | `ota.invalid_mtu` | `ota.update_schedule_error` (a time that has passed) |
- *   `ota.device_cannot_be_updated` with the reason of each ECU
+ *   `ota.device_cannot_be_updated` with the reason of each ECU | `ota.role_key_not_found` (a key of the director's is offline) |
+ *   `ota.image_being_checked` | `backend.*`
  */
 export async function updateDevice(
-  ctx: Ctx,
+  ctx: AssigningCtx,
   deviceUuid: string,
   request: { targets: MtuTargets; scheduledFor: Date | null },
 ): Promise<string> {
@@ -56,10 +51,11 @@ export async function updateDevice(
   if (scheduledFor !== null && scheduledFor < at) {
     throw new AppError("ota.update_schedule_error", "The time for which the update is scheduled has passed.");
   }
+  await checkTargets(ctx, targets);
   const updateId = newUpdateId(at);
   const chunk = { correlationId: correlationIdOf(updateId), devices: [deviceUuid], targets };
   await ctx.db.$transaction(async (tx) => {
-    await assertNotDeleted(tx, ctx, targets);
+    await assertAssignable(tx, ctx, targets);
     const [device] = await lockDevices(tx, ctx.namespaceId, [deviceUuid]);
     if (device === undefined || device.registeredAt === null) throw missing("Device");
     const verdicts = await (scheduledFor === null ? assignLocked(tx, ctx, chunk) : judgeAll(tx, ctx, chunk));
@@ -76,13 +72,18 @@ export async function updateDevice(
   return updateId;
 }
 
-/** Updates many devices at once, a thousand a transaction. @throws AppError `ota.invalid_mtu` */
+/**
+ * Updates many devices at once, a thousand a transaction.
+ *
+ * @throws AppError `ota.invalid_mtu` | `ota.role_key_not_found` (a key of the director's is offline) | `ota.image_being_checked` | `backend.*`
+ */
 export async function updateDevices(
-  ctx: Ctx,
+  ctx: AssigningCtx,
   request: { targets: MtuTargets; devices: readonly string[] },
 ): Promise<AssignmentOutcome> {
   const { targets } = request;
   assertUsable(targets);
+  await checkTargets(ctx, targets);
   const devices = [...new Set(request.devices)];
   const at = ctx.clock();
   const updateId = newUpdateId(at);
@@ -94,7 +95,7 @@ export async function updateDevices(
       targets,
     };
     const verdicts = await ctx.db.$transaction(async (tx) => {
-      await assertNotDeleted(tx, ctx, targets);
+      await assertAssignable(tx, ctx, targets);
       await lockDevices(tx, ctx.namespaceId, chunk.devices);
       const judged = await assignLocked(tx, ctx, chunk);
       const hit = [...judged].filter(([, { created }]) => created.length > 0);

@@ -8,6 +8,7 @@ export type { ImageRepoCtx } from "./images.ts";
 export { holdImages, sweepBlobs } from "./images.ts";
 export { type AddedImage, settleAdded, takeAdded } from "./store-added.ts";
 export { dropStaleUploads } from "./uploads.ts";
+export { ownRepository } from "./verification.ts";
 
 const REFRESH_BATCH = 200;
 

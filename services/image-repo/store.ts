@@ -53,6 +53,14 @@ export async function findImage(db: DbOrTx, namespaceId: string, filename: strin
   return row === null ? null : toRow(row);
 }
 
+export async function findImages(db: DbOrTx, namespaceId: string, filenames: readonly string[]): Promise<ImageRow[]> {
+  const rows = await db.imageTarget.findMany({
+    where: { namespaceId, filename: { in: [...filenames] } },
+    select: IMAGE,
+  });
+  return rows.map(toRow);
+}
+
 /** All of them: they make up the targets metadata, which bounds their number. */
 export async function allImages(db: DbOrTx, namespaceId: string): Promise<ImageRow[]> {
   const rows = await db.imageTarget.findMany({ where: { namespaceId }, orderBy: { filename: "asc" }, select: IMAGE });

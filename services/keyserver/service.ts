@@ -68,6 +68,12 @@ export async function canSign(ctx: SigningCtx, repoId: string, role: KeyRole): P
   return (roles.get(role) ?? []).length > 0;
 }
 
+/** Which of these roles nobody can sign here now. @throws AppError `keys.unsealable` | `ota.no_repo_for_namespace` */
+export async function offlineRoles(ctx: SigningCtx, repoId: string, roles: readonly KeyRole[]): Promise<KeyRole[]> {
+  const signers = await loadSigners(ctx, repoId);
+  return roles.filter((role) => (signers.roles.get(role) ?? []).length === 0);
+}
+
 function limitOf(kind: RepoKind, role: KeyRole): number {
   switch (role) {
     case "targets":

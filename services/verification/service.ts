@@ -3,11 +3,12 @@ import type { BackendCtx } from "#lib/backends/backends.ts";
 import type { RepoImage } from "#lib/contracts/ota/reposerver.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
-import { AppError, isAppError } from "#lib/errors/app-error.ts";
-import { httpSource, type RepositorySource } from "./source.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+import { findListed, httpSource, type RepositorySource } from "./source.ts";
 import * as store from "./store.ts";
 import { checkImage, type ListedImage, openChain, type Verification } from "./verify.ts";
 
+export { type CheckedRepository, type CheckImages, createImageChecks, httpRepository } from "./image-checks.ts";
 export { scrubImages } from "./scrub.ts";
 export {
   addImageSignature,
@@ -66,30 +67,39 @@ export async function verifyBeforeAssignment(ctx: BackendCtx, filenames: readonl
 }
 
 /**
- * Which of these names must not be assigned to any device, because what is stored under them is not what was signed. One query.
+ * Which of these names must not be assigned to any device, because what is stored under them is not what was signed, each with what
+ * its failed checks say. One query.
  */
 export async function condemnedImages(
   db: DbOrTx,
   namespaceId: string,
   filenames: readonly string[],
-): Promise<Set<string>> {
-  return new Set(await store.listMismatched(db, namespaceId, filenames, filenames.length));
+): Promise<ReadonlyMap<string, string>> {
+  const condemned = await store.listMismatched(db, namespaceId, filenames, filenames.length);
+  return new Map(
+    condemned.map(({ filename, checks }) => [
+      filename,
+      checks
+        .filter(({ result }) => result === "failed")
+        .map(({ text }) => text)
+        .join(" "),
+    ]),
+  );
 }
 
 /** @throws AppError `update.invalid` naming the images */
 export async function assertNotCondemned(ctx: Ctx, filenames: readonly string[]): Promise<void> {
   const condemned = await condemnedImages(ctx.db, ctx.namespaceId, filenames);
   if (condemned.size === 0) return;
-  throw new AppError(
-    "update.invalid",
-    `${[...condemned].join(", ")} did not pass verification: what is stored is not what was signed, so no device may install it. The image's page names the check that failed.`,
-  );
+  const named = [...condemned].map(([filename, why]) => `${filename} did not pass verification: ${why}`);
+  throw new AppError("update.invalid", `${named.join(" ")} So no device may install it.`);
 }
 
 /** For Overview: the images that did not verify, at most 20. @throws AppError `auth.forbidden` */
 export async function listCondemned(ctx: Ctx, actor: Actor): Promise<string[]> {
   requirePermission(actor, "image.read");
-  return store.listMismatched(ctx.db, ctx.namespaceId, null, MISMATCHED_SHOWN);
+  const condemned = await store.listMismatched(ctx.db, ctx.namespaceId, null, MISMATCHED_SHOWN);
+  return condemned.map(({ filename }) => filename);
 }
 
 /** Puts what we found on images as a repository lists them; it knows nothing of it, or, embedded, only what we found. */
@@ -120,12 +130,3 @@ export async function getVerification(ctx: BackendCtx, actor: Actor, filename: s
 }
 
 const NOT_CHECKED: Verification = { state: "not_checked", checks: [] };
-
-async function findListed(ctx: BackendCtx, filename: string): Promise<RepoImage | null> {
-  try {
-    return await ctx.backends.reposerver.getImage(ctx, filename);
-  } catch (error) {
-    if (isAppError(error, "image.not_found")) return null;
-    throw error;
-  }
-}

@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
 import type { BackendCtx } from "#lib/backends/backends.ts";
+import type { RepoImage } from "#lib/contracts/ota/reposerver.ts";
 import type { CommitCheckReply } from "#lib/contracts/ota/treehub.ts";
-import { AppError } from "#lib/errors/app-error.ts";
+import { AppError, isAppError } from "#lib/errors/app-error.ts";
 
 export type RepositoryRole = "timestamp" | "snapshot" | "targets";
 
@@ -49,6 +50,16 @@ export function httpSource(ctx: BackendCtx): RepositorySource {
     },
     commit: async (commit) => commitFinding(await ctx.backends.treehub.checkCommit(ctx, commit)),
   };
+}
+
+/** How the repository lists an image; null when it does not. @throws AppError `backend.*` */
+export async function findListed(ctx: BackendCtx, filename: string): Promise<RepoImage | null> {
+  try {
+    return await ctx.backends.reposerver.getImage(ctx, filename);
+  } catch (error) {
+    if (isAppError(error, "image.not_found")) return null;
+    throw error;
+  }
 }
 
 /** What TreeHub's own walk over a commit came to. */

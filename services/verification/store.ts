@@ -54,14 +54,24 @@ export async function listMismatched(
   namespaceId: string,
   filenames: readonly string[] | null,
   limit: number,
-): Promise<string[]> {
+): Promise<Pick<StoredVerification, "filename" | "checks">[]> {
   const rows = await db.imageVerification.findMany({
     where: { namespaceId, state: "mismatch", ...(filenames === null ? {} : { filename: { in: [...filenames] } }) },
     orderBy: { filename: "asc" },
     take: limit,
-    select: { filename: true },
+    select: { filename: true, checks: true },
   });
-  return rows.map(({ filename }) => filename);
+  return rows.map(({ filename, checks }) => ({ filename, checks: VerificationCheck.array().parse(checks) }));
+}
+
+export type Look = { readonly filename: string; readonly sha256: string | null; readonly checkedAt: Date };
+
+/** When these were looked at last, and what was signed of them then. */
+export async function listLooks(db: DbOrTx, namespaceId: string, filenames: readonly string[]): Promise<Look[]> {
+  return db.imageVerification.findMany({
+    where: { namespaceId, filename: { in: [...filenames] } },
+    select: { filename: true, sha256: true, checkedAt: true },
+  });
 }
 
 /** Results of images that are no longer listed; those that were made after `before` belong to newer lists. */

@@ -21,7 +21,7 @@ beforeAll(async () => {
   await ensureRepo(ctx, "image");
   await ensureRepo(ctx, "director");
   const blobs = openBlobs(ctx.config, { S3_SECRET_ACCESS_KEY: secretAccessKey });
-  const services = createServices(ctx, test.servicesToken, blobs);
+  const services = createServices(ctx, test.servicesToken, { blobs });
   await services.listen({ host: "127.0.0.1", port: test.servicesPort });
   stop = async () => {
     await services.close();

@@ -79,7 +79,7 @@ describe("a call for many devices", () => {
     expect(await director.ctx.db.directorAssignment.count()).toBe(1_000);
     expect(await director.ctx.db.fleetDevice.count({ where: { status: "assigned" } })).toBe(1_000);
     expect(many.length, many.join("\n")).toBe(one.length);
-    expect(many.length).toBeLessThanOrEqual(25);
+    expect(many.length).toBeLessThanOrEqual(27);
     const cancelled = await counting.count(() => director.ask("PATCH", "/api/v1/assignments", { body: devices }));
     expect(await director.ctx.db.directorAssignment.count()).toBe(0);
     expect(cancelled.length, cancelled.join("\n")).toBeLessThanOrEqual(25);

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { FastifyInstance } from "fastify";
+import { openBlobs } from "#lib/blobs/open.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { createOtaServer } from "#lib/http/server.ts";
 import type { JsonObject } from "#lib/uptane/json.ts";
@@ -12,9 +13,12 @@ import {
   verifyDirectorTargets,
   verifyInitialRoot,
 } from "#lib/uptane/verify.ts";
+import type { AssigningCtx } from "#services/director/assignable.ts";
 import { registerDirectorRoutes } from "#services/director/routes.ts";
 import { upsertDevice } from "#services/fleet/service.ts";
+import { ownRepository } from "#services/image-repo/service.ts";
 import { ensureRepo } from "#services/keyserver/service.ts";
+import { createImageChecks } from "#services/verification/service.ts";
 import { createTestClock, createTestCtx, type TestClock } from "#tests/harness/ctx.ts";
 import { createTestDatabase } from "#tests/harness/database.ts";
 
@@ -30,7 +34,7 @@ type Ask = { body?: unknown; headers?: Record<string, string>; namespace?: strin
 
 /** A director of its own: real routes, real database, a clock to turn. */
 export type TestDirector = {
-  readonly ctx: Ctx;
+  readonly ctx: AssigningCtx;
   readonly clock: TestClock;
   readonly app: FastifyInstance;
   ask(method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE", path: string, ask?: Ask): Promise<Reply>;
@@ -64,11 +68,15 @@ export async function startDirector(options: { repo?: boolean } = {}): Promise<T
 }
 
 /** Routes on a given context, for tests that bring their own client. */
-export function direct(ctx: Ctx, clock: TestClock): TestDirector {
+export function direct(
+  ctx: Ctx,
+  clock: TestClock,
+  checkImages = createImageChecks(ownRepository(openBlobs(ctx.config))),
+): TestDirector {
   const app = createOtaServer({ ctx, servicesToken: TOKEN });
-  app.register(registerDirectorRoutes);
+  app.register(registerDirectorRoutes, { checkImages });
   return {
-    ctx,
+    ctx: { ...ctx, checkImages },
     clock,
     app,
     async ask(method, path, { body, headers, namespace } = {}) {
