@@ -4,10 +4,11 @@ import { type AdmissionDecision, decideAdmission } from "#lib/pki/admission.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import { createFactMemory, type FactMemory } from "./fact-memory.ts";
 import { type Follower, openFollower } from "./follower.ts";
+import type { Peer } from "./peer.ts";
 
 export type AdmissionBook = {
-  /** The decision on this leaf now; null when nobody can know: answer 503. */
-  decide(leaf: CertificateFacts | "malformed" | null): Promise<AdmissionDecision | null>;
+  /** The decision on this peer now; null when nobody can know: answer 503. */
+  decide(peer: Peer): Promise<AdmissionDecision | null>;
   /** Forgets what is known of a certificate whose record this process has just changed. */
   forget(fingerprint: string): void;
   /** Calls back when decisions may have changed: with the fingerprint, or null for all. Ask again then, and cut. */
@@ -49,13 +50,13 @@ export async function openAdmissionBook(ctx: Ctx, databaseUrl: string): Promise<
     follow(onChange) {
       announce = onChange;
     },
-    async decide(leaf) {
+    async decide({ leaf, address }) {
       if (leaf === null || leaf === "malformed") {
-        return decideAdmission({ leaf, authorities: [], now: ctx.clock(), ...NOTHING_KNOWN });
+        return decideAdmission({ leaf, address, authorities: [], now: ctx.clock(), ...NOTHING_KNOWN });
       }
       if (!isFresh()) return null;
       try {
-        return await decideFresh(ctx, memory, leaf);
+        return await decideFresh(ctx, memory, { leaf, address });
       } catch (err) {
         ctx.log.warn({ err, fingerprint: leaf.fingerprint }, "admission can't be decided");
         return null;
@@ -65,13 +66,19 @@ export async function openAdmissionBook(ctx: Ctx, databaseUrl: string): Promise<
   };
 }
 
-async function decideFresh(ctx: Ctx, memory: FactMemory, leaf: CertificateFacts): Promise<AdmissionDecision> {
+async function decideFresh(
+  ctx: Ctx,
+  memory: FactMemory,
+  { leaf, address }: { leaf: CertificateFacts; address: string },
+): Promise<AdmissionDecision> {
   const { verifySignature } = memory;
-  const question = { leaf, authorities: await memory.authorities(), now: ctx.clock(), verifySignature };
+  const question = { leaf, address, authorities: await memory.authorities(), now: ctx.clock(), verifySignature };
   // Strangers are refused without asking the database, so that they cost it nothing.
   const stranger = decideAdmission({ ...question, ...NOTHING_KNOWN });
-  if (!stranger.admitted && stranger.authorityId === null) return stranger;
-  return decideAdmission({ ...question, ...(await memory.factsOf(leaf)) });
+  const { authorityId } = stranger;
+  if (authorityId === null) return stranger;
+  const device = stranger.admitted ? { uuid: stranger.deviceUuid, id: stranger.deviceId } : stranger.device;
+  return decideAdmission({ ...question, ...(await memory.factsOf({ leaf, device, authorityId })) });
 }
 
-const NOTHING_KNOWN = { known: null, allowlisted: false, otherAllowedCount: 0 } as const;
+const NOTHING_KNOWN = { known: null, allowlisted: false, otherAllowedCount: 0, newcomersLastHour: 0 } as const;

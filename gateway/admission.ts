@@ -17,7 +17,7 @@ export type Admission = {
 
 /** The decision, with what it leaves behind: contacts, waiting newcomers, refused attempts. */
 export async function decide(admission: Admission, peer: Peer): Promise<AdmissionDecision | null> {
-  let decision = await admission.book.decide(peer.leaf);
+  let decision = await admission.book.decide(peer);
   if (decision === null || typeof peer.leaf === "string" || peer.leaf === null) {
     if (decision !== null && !decision.admitted) admission.log.refused(peer, decision);
     return decision;
@@ -25,12 +25,14 @@ export async function decide(admission: Admission, peer: Peer): Promise<Admissio
   const { address } = peer;
   const leaf = peer.leaf;
   if (decision.admitted && decision.newcomer) {
-    await letIn(admission, { leaf, authorityId: decision.authorityId, address });
-    decision = await admission.book.decide(leaf);
+    const { authorityId, deviceUuid, deviceId } = decision;
+    await letIn(admission, { leaf, authorityId, address, device: { uuid: deviceUuid, id: deviceId } });
+    decision = await admission.book.decide(peer);
     // Let in, and yet not on record: something else is at work on it. Better later than unrecorded.
     if (decision?.admitted === true && decision.newcomer) return null;
   } else if (!decision.admitted && decision.becomesPending && decision.authorityId !== null) {
-    await recordPending(admission.ctx, { leaf, authorityId: decision.authorityId, address });
+    const { authorityId, device } = decision;
+    await recordPending(admission.ctx, { leaf, authorityId, address, device });
   }
   if (decision === null) return null;
   const { fingerprint } = leaf;
@@ -42,9 +44,9 @@ export async function decide(admission: Admission, peer: Peer): Promise<Admissio
 
 /** Ends the live connections of certificates that may no longer come in, whatever they are in the middle of. */
 export async function cutRefused(admission: Admission, changed: string | null): Promise<void> {
-  for (const leaf of admission.live.leaves(changed)) {
-    const decision = await admission.book.decide(leaf);
-    if (decision?.admitted !== true) admission.live.cut(leaf.fingerprint);
+  for (const peer of admission.live.connected(changed)) {
+    const decision = await admission.book.decide(peer);
+    if (decision?.admitted !== true) peer.cut();
   }
 }
 

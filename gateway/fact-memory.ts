@@ -3,13 +3,13 @@ import type { KnownAuthority } from "#lib/pki/admission.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import { isSignedBy } from "#lib/pki/issuer.ts";
 import { listKnownAuthorities } from "#services/authorities/service.ts";
-import { type AdmissionFacts, readAdmissionFacts } from "#services/identity/service.ts";
+import { type AdmissionFacts, type Claim, readAdmissionFacts } from "#services/identity/service.ts";
 import { createBoundedMap } from "./bounded-map.ts";
 import { within } from "./within.ts";
 
 /** What a gateway remembers of the database. Every read rejects when nothing is remembered and the database does not answer. */
 export type FactMemory = {
-  factsOf(leaf: CertificateFacts): Promise<AdmissionFacts>;
+  factsOf(claim: Claim): Promise<AdmissionFacts>;
   authorities(): Promise<KnownAuthority[]>;
   verifySignature(leaf: CertificateFacts, authority: CertificateFacts): boolean;
   forget(fingerprint: string): void;
@@ -29,16 +29,18 @@ export function createFactMemory(ctx: Ctx, isFollowing: () => boolean): FactMemo
   let authorities: Promise<KnownAuthority[]> | null = null;
   let generation = 0;
 
-  async function read(leaf: CertificateFacts): Promise<AdmissionFacts> {
+  async function read(claim: Claim): Promise<AdmissionFacts> {
+    const { leaf } = claim;
+    const ask = () => readAdmissionFacts(ctx.db, ctx.namespaceId, claim, ctx.clock());
     const running = reads.get(leaf.fingerprint);
     if (running !== undefined) return running;
     const startedAt = generation;
-    const reading = readAdmissionFacts(ctx.db, ctx.namespaceId, leaf);
+    const reading = ask();
     reads.set(leaf.fingerprint, reading);
     try {
       const found = await reading;
       // Read before a change, told after it: read again, and not to be remembered.
-      if (generation !== startedAt) return await readAdmissionFacts(ctx.db, ctx.namespaceId, leaf);
+      if (generation !== startedAt) return await ask();
       if (isSettled(found)) facts.set(leaf.fingerprint, found);
       return found;
     } finally {
@@ -47,10 +49,10 @@ export function createFactMemory(ctx: Ctx, isFollowing: () => boolean): FactMemo
   }
 
   return {
-    async factsOf(leaf) {
-      const remembered = facts.get(leaf.fingerprint);
+    async factsOf(claim) {
+      const remembered = facts.get(claim.leaf.fingerprint);
       if (remembered !== undefined && isFollowing()) return remembered;
-      const reading = read(leaf);
+      const reading = read(claim);
       if (remembered === undefined) return within(reading, READ_WITHIN_MS);
       return within(reading, RECHECK_WITHIN_MS).catch(() => remembered);
     },
@@ -88,5 +90,5 @@ export function createFactMemory(ctx: Ctx, isFollowing: () => boolean): FactMemo
 
 /** Newcomers and waiting certificates depend on other certificates too, so they are read each time. */
 function isSettled(found: AdmissionFacts): boolean {
-  return found.known !== null && found.known.state !== "pending";
+  return found.known !== null && found.known.state !== "pending" && !found.known.isUnusedRenewal;
 }

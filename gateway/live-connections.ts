@@ -6,37 +6,33 @@ import type { Peer } from "./peer.ts";
 export type LiveConnections = {
   add(socket: TLSSocket, peer: Peer): void;
   peerOf(socket: TLSSocket): Peer | undefined;
-  /** The certificates that are connected: all, or the one with this fingerprint. */
-  leaves(fingerprint: string | null): CertificateFacts[];
-  cut(fingerprint: string): void;
+  /** Who is connected: all, or with this certificate. One entry a connection, for addresses count. */
+  connected(fingerprint: string | null): Connected[];
 };
+
+export type Connected = { readonly leaf: CertificateFacts; readonly address: string; cut(): void };
 
 export function createLiveConnections(): LiveConnections {
   const peers = new WeakMap<TLSSocket, Peer>();
-  const byFingerprint = new Map<string, { leaf: CertificateFacts; sockets: Set<TLSSocket> }>();
+  const byFingerprint = new Map<string, Map<TLSSocket, Connected>>();
   return {
     add(socket, peer) {
       peers.set(socket, peer);
-      const { leaf } = peer;
+      const { leaf, address } = peer;
       if (leaf === null || leaf === "malformed") return;
-      const entry = byFingerprint.get(leaf.fingerprint) ?? { leaf, sockets: new Set() };
-      byFingerprint.set(leaf.fingerprint, entry);
-      entry.sockets.add(socket);
+      const { fingerprint } = leaf;
+      const sockets = byFingerprint.get(fingerprint) ?? new Map<TLSSocket, Connected>();
+      byFingerprint.set(fingerprint, sockets);
+      sockets.set(socket, { leaf, address, cut: () => socket.destroy() });
       socket.once("close", () => {
-        entry.sockets.delete(socket);
-        if (entry.sockets.size === 0 && byFingerprint.get(leaf.fingerprint) === entry) {
-          byFingerprint.delete(leaf.fingerprint);
-        }
+        sockets.delete(socket);
+        if (sockets.size === 0 && byFingerprint.get(fingerprint) === sockets) byFingerprint.delete(fingerprint);
       });
     },
     peerOf: (socket) => peers.get(socket),
-    leaves(fingerprint) {
-      if (fingerprint === null) return [...byFingerprint.values()].map(({ leaf }) => leaf);
-      const entry = byFingerprint.get(fingerprint);
-      return entry === undefined ? [] : [entry.leaf];
-    },
-    cut(fingerprint) {
-      for (const socket of byFingerprint.get(fingerprint)?.sockets ?? []) socket.destroy();
+    connected(fingerprint) {
+      if (fingerprint === null) return [...byFingerprint.values()].flatMap((sockets) => [...sockets.values()]);
+      return [...(byFingerprint.get(fingerprint)?.values() ?? [])];
     },
   };
 }

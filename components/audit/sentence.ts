@@ -21,6 +21,7 @@ export const DEEDS: Readonly<Record<AuditAction, string>> = {
   "certificate.allow": "allowed the certificate",
   "certificate.approve": "approved the certificate of",
   "certificate.reject": "rejected the certificate of",
+  "certificate.renew": "took into use the renewed certificate of",
   "certificate.revoke": "revoked the certificate of",
   "device.rename": "renamed the device",
   "device.delete": "deleted the device",

@@ -5,10 +5,12 @@ import {
   type AdmissionDecision,
   type AdmissionQuestion,
   decideAdmission,
-  type KnownAuthority,
   type KnownCertificate,
+  matchesPattern,
+  type NewcomerRules,
 } from "#lib/pki/admission.ts";
 import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
+import { knownAuthority, knownCertificate, NOTHING_KNOWN } from "#tests/harness/admission.ts";
 import { createSoftwareCa, type LeafOptions, type SoftwareCa } from "#tests/pki/software-ca.ts";
 import { withTwinSignature } from "#tests/pki/twin-signature.ts";
 
@@ -23,21 +25,14 @@ beforeAll(async () => {
   ca = await createSoftwareCa();
 });
 
-function authority(certificate: CertificateFacts, change: Partial<KnownAuthority> = {}): KnownAuthority {
-  return { id: certificate.fingerprint.slice(0, 8), certificate, state: "open", policy: "ask", ...change };
-}
-
-function known(leaf: CertificateFacts, state: KnownCertificate["state"]): KnownCertificate {
-  return { fingerprint: leaf.fingerprint, state };
-}
+const authority = knownAuthority;
+const known = knownCertificate;
 
 function ask(leaf: AdmissionQuestion["leaf"], change: Partial<AdmissionQuestion> = {}): AdmissionDecision {
   return decideAdmission({
     leaf,
+    ...NOTHING_KNOWN,
     authorities: [authority(ca.certificate)],
-    known: null,
-    allowlisted: false,
-    otherAllowedCount: 0,
     now,
     ...change,
   });
@@ -60,6 +55,8 @@ describe("admits", () => {
       fingerprint: leaf.fingerprint,
       authorityId: ca.certificate.fingerprint.slice(0, 8),
       newcomer: false,
+      deviceId: UUID,
+      canary: false,
     });
   });
 
@@ -155,6 +152,19 @@ const REFUSALS: Record<AdmissionCode, () => Promise<AdmissionDecision>> = {
   },
   authority_closed: async () =>
     ask(await leafOf(), { authorities: [authority(ca.certificate, { state: "closed" })], allowlisted: true }),
+  address_not_allowed: async () => {
+    const leaf = await leafOf();
+    const authorities = [authority(ca.certificate, { sourceNetworks: ["10.0.0.0/8", "2001:db8::/32"] })];
+    return ask(leaf, { authorities, known: known(leaf, "allowed"), address: "11.0.0.1" });
+  },
+  device_id_missing: async () => {
+    const deviceId = { field: "serial_number", template: "{id}", form: "name" } as const;
+    return ask(await leafOf(), { authorities: [authority(ca.certificate, { deviceId })] });
+  },
+  subject_not_allowed: async () => askNewcomer({ subjectPattern: "CN=*,O=Acme" }),
+  key_type_not_allowed: async () => askNewcomer({ keyTypes: ["P-384", "RSA-3072"] }),
+  validity_too_long: async () => askNewcomer({ maxValidityDays: 365 }),
+  too_many_newcomers: async () => askNewcomer({ newcomersPerHour: 5 }, { newcomersLastHour: 5 }),
   altered_copy: async () => {
     const leaf = await leafOf();
     return ask(parseCertificate(withTwinSignature(leaf.der)), { known: known(leaf, "allowed") });
@@ -175,6 +185,17 @@ const REFUSALS: Record<AdmissionCode, () => Promise<AdmissionDecision>> = {
   another_certificate_allowed: async () => ask(await leafOf(), { allowlisted: true, otherAllowedCount: 1 }),
   pending: async () => ask(await leafOf()),
 };
+
+async function askNewcomer(
+  rules: Partial<NewcomerRules>,
+  change: Partial<AdmissionQuestion> = {},
+): Promise<AdmissionDecision> {
+  const { newcomers } = authority(ca.certificate);
+  return ask(await leafOf(), {
+    authorities: [authority(ca.certificate, { policy: "allow_all", newcomers: { ...newcomers, ...rules } })],
+    ...change,
+  });
+}
 
 async function askRecorded(state: KnownCertificate["state"]): Promise<AdmissionDecision> {
   const leaf = await leafOf();
@@ -276,6 +297,82 @@ describe("refuses", () => {
   it("every leaf when there is no authority", async () => {
     expect(codeOf(ask(await leafOf(), { authorities: [], allowlisted: true }))).toBe("unknown_authority");
   });
+});
+
+describe("an authority's rules", () => {
+  it("hold for newcomers; what is allowed already keeps coming in", async () => {
+    const leaf = await leafOf();
+    const newcomers = { subjectPattern: "CN=x", keyTypes: ["P-384"], maxValidityDays: 1, newcomersPerHour: 0 };
+    const authorities = [authority(ca.certificate, { newcomers })];
+    expect(codeOf(ask(leaf, { authorities, known: known(leaf, "allowed"), newcomersLastHour: 9 }))).toBe("admitted");
+  });
+
+  it("count no rush where a newcomer was expected or waits already", async () => {
+    const leaf = await leafOf();
+    const newcomers = { ...authority(ca.certificate).newcomers, newcomersPerHour: 1 };
+    const rush = { authorities: [authority(ca.certificate, { newcomers })], newcomersLastHour: 9 };
+    expect(codeOf(ask(leaf, { ...rush, allowlisted: true }))).toBe("admitted");
+    expect(codeOf(ask(leaf, { ...rush, known: known(leaf, "pending") }))).toBe("pending");
+  });
+
+  it.each<[string, string, boolean]>([
+    ["10.1.2.3", "10.0.0.0/8", true],
+    ["11.1.2.3", "10.0.0.0/8", false],
+    ["2001:db8::7", "2001:db8::/32", true],
+    ["2001:db9::7", "2001:db8::/32", false],
+    ["unknown", "0.0.0.0/0", false],
+    ["10.1.2.3", "10.0.0.0/99", false],
+    ["10.1.2.3", "nonsense", false],
+  ])("let %s in from %s: %s", async (address, network, isIn) => {
+    const leaf = await leafOf();
+    const authorities = [authority(ca.certificate, { sourceNetworks: [network] })];
+    const decision = ask(leaf, { authorities, known: known(leaf, "allowed"), address });
+    expect(codeOf(decision)).toBe(isIn ? "admitted" : "address_not_allowed");
+  });
+
+  it.each<[string, string, boolean]>([
+    ["CN=a, O=Acme", "cn=*,*o=acme", true],
+    ["CN=a, O=Acme", "*", true],
+    ["CN=a, O=Acme", "CN=a, O=Acme", true],
+    ["CN=a, O=Acme", "CN=a", false],
+    ["CN=aa", "CN=a*a", true],
+    ["CN=a", "CN=a*a", false],
+    ["CN=abcabc", "*abc*abc", true],
+    ["CN=abc", "*abc*abc", false],
+  ])("take the subject %s for the pattern %s: %s", (text, pattern, matches) => {
+    expect(matchesPattern(text, pattern)).toBe(matches);
+  });
+
+  it("find the device where they say, and give a name the same UUID always", async () => {
+    const leaf = await leafOf({ commonNames: ["urn:dev:truck-17"] });
+    const deviceId = { field: "cn", template: "urn:dev:{id}", form: "name" } as const;
+    const decision = ask(leaf, {
+      authorities: [authority(ca.certificate, { deviceId })],
+      known: known(leaf, "allowed"),
+    });
+    expect(decision).toMatchObject({ deviceId: "truck-17", deviceUuid: "f062c2fb-dfe5-57cf-858c-6dc322f618b5" });
+  });
+});
+
+describe("a certificate that a newer one replaced", () => {
+  it("stays good for its grace, to the second, and is superseded from then on", async () => {
+    const leaf = await leafOf();
+    const at = (graceUntil: Date) => codeOf(ask(leaf, { known: known(leaf, "allowed", { graceUntil }) }));
+    expect(at(new Date(now.getTime() + 1))).toBe("admitted");
+    expect(at(now)).toBe("superseded");
+  });
+
+  it("is replaced at the first use of the newer, which must be recorded first", async () => {
+    const leaf = await leafOf();
+    const decision = ask(leaf, { known: known(leaf, "allowed", { isUnusedRenewal: true }), otherAllowedCount: 1 });
+    expect(decision).toMatchObject({ admitted: true, newcomer: true });
+  });
+});
+
+it("marks what measures revocation, so that it may do nothing else", async () => {
+  const leaf = await leafOf();
+  const authorities = [authority(ca.certificate, { kind: "canary" })];
+  expect(ask(leaf, { authorities, known: known(leaf, "allowed") })).toMatchObject({ admitted: true, canary: true });
 });
 
 it("asks the given verifier, so that a gateway can remember signatures", async () => {

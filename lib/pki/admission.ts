@@ -1,5 +1,7 @@
+import { BlockList, isIP } from "node:net";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
-import { isNamedIssuer, isSignedBy } from "#lib/pki/issuer.ts";
+import { type DeviceIdentity, type DeviceIdRule, identifyDevice } from "#lib/pki/device-id.ts";
+import { comparableName, isNamedIssuer, isSignedBy } from "#lib/pki/issuer.ts";
 
 /** Every reason for not letting a device in. Closed: API, UI and docs name these and no others. */
 export const ADMISSION_CODES = [
@@ -10,6 +12,7 @@ export const ADMISSION_CODES = [
   "authority_revoked",
   "authority_expired",
   "authority_closed",
+  "address_not_allowed",
   "altered_copy",
   "revoked",
   "rejected",
@@ -22,6 +25,11 @@ export const ADMISSION_CODES = [
   "not_yet_valid",
   "expired",
   "subject_not_uuid",
+  "device_id_missing",
+  "subject_not_allowed",
+  "key_type_not_allowed",
+  "validity_too_long",
+  "too_many_newcomers",
   "not_on_allowlist",
   "another_certificate_allowed",
   "pending",
@@ -31,15 +39,37 @@ export type AdmissionCode = (typeof ADMISSION_CODES)[number];
 /** What an authority does with a certificate seen for the first time. */
 export type AdmissionPolicy = "ask" | "allowlist" | "allow_all";
 
+/** What an authority asks of newcomers; the certificates that are known already keep coming in. */
+export type NewcomerRules = {
+  /** Over the whole subject, with `*` for any text; null: any. */
+  readonly subjectPattern: string | null;
+  /** None: every strong one. */
+  readonly keyTypes: readonly string[];
+  /** From notBefore to notAfter, in days; null: any. */
+  readonly maxValidityDays: number | null;
+  /** How many newcomers it may have in an hour; null: any number. */
+  readonly newcomersPerHour: number | null;
+};
+
 export type KnownAuthority = {
   readonly id: string;
+  /** `canary`: what it signs measures revocation and is no device. */
+  readonly kind: "fleet" | "canary";
   readonly certificate: CertificateFacts;
   readonly state: "open" | "closed" | "revoked";
   readonly policy: AdmissionPolicy;
+  readonly deviceId: DeviceIdRule;
+  readonly newcomers: NewcomerRules;
+  /** CIDR; none: from anywhere. Asked of every request, not of newcomers only. */
+  readonly sourceNetworks: readonly string[];
 };
 
 export type KnownCertificate = {
   readonly fingerprint: string;
+  /** When one that a newer replaced stops being good; null otherwise. */
+  readonly graceUntil: Date | null;
+  /** Issued to a device that had another, and not used yet: with its first use it takes the other's place. */
+  readonly isUnusedRenewal: boolean;
   readonly state: "pending" | "allowed" | "held" | "superseded" | "revoked" | "expired" | "rejected";
 };
 
@@ -51,8 +81,12 @@ export type AdmissionQuestion = {
   readonly known: KnownCertificate | null;
   /** The leaf's fingerprint was put on the allowlist before its first visit. */
   readonly allowlisted: boolean;
-  /** How many other certificates of the same common name are allowed now. */
+  /** How many other certificates of the same device are allowed now. */
   readonly otherAllowedCount: number;
+  /** How many newcomers its authority had in the last hour. */
+  readonly newcomersLastHour: number;
+  /** Where it comes from; null when nobody knows, which no source network holds. */
+  readonly address: string | null;
   readonly now: Date;
   /** A remembering replacement of `isSignedBy`. */
   readonly verifySignature?: (leaf: CertificateFacts, authority: CertificateFacts) => boolean;
@@ -61,10 +95,14 @@ export type AdmissionQuestion = {
 export type Admitted = {
   readonly admitted: true;
   readonly deviceUuid: string;
+  /** What its certificate calls it; the UUID itself where that is the rule. */
+  readonly deviceId: string;
   readonly fingerprint: string;
   readonly authorityId: string;
   /** Not recorded yet: record it as allowed first, and ask again if that loses a race. */
   readonly newcomer: boolean;
+  /** Measures revocation: it may do nothing else. */
+  readonly canary: boolean;
 };
 
 export type Refused = {
@@ -77,12 +115,11 @@ export type Refused = {
   readonly becomesPending: boolean;
   /** The authority that signed it, when one of ours did. */
   readonly authorityId: string | null;
+  /** Which device it claims to be, when one of our authorities signed it. */
+  readonly device: DeviceIdentity | null;
 };
 
 export type AdmissionDecision = Admitted | Refused;
-
-/** RFC 9562 text form, lower case only: the value becomes part of paths, and one device must not have two spellings. */
-export const CANONICAL_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
  * The one admission decision: leaf, our stored authorities, what we know, and time.
@@ -100,24 +137,28 @@ export function decideAdmission(question: AdmissionQuestion): AdmissionDecision 
   const issuer = findIssuer(leaf, question);
   if ("refused" in issuer) return refuse(issuer.refused);
   const { authority } = issuer;
-  const deviceUuid = deviceUuidOf(leaf);
+  const device = identifyDevice(leaf, authority.deviceId);
   const problem =
     authorityProblem(authority, question.now) ??
-    recordProblem(leaf, question.known) ??
+    recordProblem(leaf, question) ??
     certificateProblem(leaf, question.now) ??
-    (deviceUuid === null ? "subject_not_uuid" : null) ??
-    (question.known?.state === "allowed" ? null : newcomerProblem(authority, question));
-  if (problem !== null || deviceUuid === null) {
-    const code = problem ?? "subject_not_uuid";
+    (isFrom(authority.sourceNetworks, question.address) ? null : "address_not_allowed") ??
+    (device === null ? missingId(authority) : null) ??
+    (question.known?.state === "allowed" ? null : newcomerProblem(leaf, authority, question));
+  if (problem !== null || device === null) {
+    const code = problem ?? missingId(authority);
     const becomesPending = question.known === null && WAITING.has(code);
-    return { ...refuse(code), becomesPending, authorityId: authority.id };
+    return { ...refuse(code), becomesPending, authorityId: authority.id, device };
   }
+  const { known } = question;
   return {
     admitted: true,
-    deviceUuid,
+    deviceUuid: device.uuid,
+    deviceId: device.id,
     fingerprint: leaf.fingerprint,
     authorityId: authority.id,
-    newcomer: question.known === null || question.known.state === "pending",
+    newcomer: known === null || known.state === "pending" || known.isUnusedRenewal,
+    canary: authority.kind === "canary",
   };
 }
 
@@ -146,8 +187,9 @@ function authorityProblem(authority: KnownAuthority, now: Date): AdmissionCode |
   return isInForce(authority.certificate, now) ? null : "authority_expired";
 }
 
-function recordProblem(leaf: CertificateFacts, known: KnownCertificate | null): AdmissionCode | null {
+function recordProblem(leaf: CertificateFacts, { known, now }: AdmissionQuestion): AdmissionCode | null {
   if (known === null) return null;
+  if (known.state === "allowed" && known.graceUntil !== null && known.graceUntil <= now) return "superseded";
   switch (known.state) {
     case "revoked":
     case "rejected":
@@ -170,15 +212,63 @@ function certificateProblem(leaf: CertificateFacts, now: Date): AdmissionCode | 
   return now > leaf.notAfter ? "expired" : null;
 }
 
-function deviceUuidOf(leaf: CertificateFacts): string | null {
-  return leaf.subjectCn !== null && CANONICAL_UUID.test(leaf.subjectCn) ? leaf.subjectCn : null;
+function missingId(authority: KnownAuthority): AdmissionCode {
+  const { field, form } = authority.deviceId;
+  return field === "cn" && form === "uuid" ? "subject_not_uuid" : "device_id_missing";
 }
 
-function newcomerProblem(authority: KnownAuthority, question: AdmissionQuestion): AdmissionCode | null {
+function newcomerProblem(
+  leaf: CertificateFacts,
+  authority: KnownAuthority,
+  question: AdmissionQuestion,
+): AdmissionCode | null {
   if (authority.state === "closed") return "authority_closed";
+  const { subjectPattern, keyTypes, maxValidityDays, newcomersPerHour } = authority.newcomers;
+  if (subjectPattern !== null && !matchesPattern(leaf.subjectDn, subjectPattern)) return "subject_not_allowed";
+  if (keyTypes.length > 0 && !keyTypes.includes(leaf.key.type)) return "key_type_not_allowed";
+  const days = (leaf.notAfter.getTime() - leaf.notBefore.getTime()) / DAY_MS;
+  if (maxValidityDays !== null && days > maxValidityDays) return "validity_too_long";
+  // Who was expected, or waits already, is no rush of strangers.
+  const isExpected = question.allowlisted || question.known !== null;
+  if (!isExpected && newcomersPerHour !== null && question.newcomersLastHour >= newcomersPerHour) {
+    return "too_many_newcomers";
+  }
   if (question.otherAllowedCount > 0) return "another_certificate_allowed";
   if (question.allowlisted || authority.policy === "allow_all") return null;
   return authority.policy === "ask" ? "pending" : "not_on_allowlist";
+}
+
+const DAY_MS = 86_400_000;
+
+/** `*` stands for any text; case and white space do not count. Linear: each part is looked for once, from the left. */
+export function matchesPattern(text: string, pattern: string): boolean {
+  const [first = "", ...rest] = comparableName(pattern).split("*");
+  const name = comparableName(text);
+  const last = rest.pop();
+  if (last === undefined) return name === first;
+  if (!name.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const found = name.indexOf(part, at);
+    if (found === -1) return false;
+    at = found + part.length;
+  }
+  return name.length - at >= last.length && name.endsWith(last);
+}
+
+/** Is the address in one of these networks? None named: from anywhere. */
+export function isFrom(networks: readonly string[], address: string | null): boolean {
+  if (networks.length === 0) return true;
+  const version = address === null ? 0 : isIP(address);
+  if (address === null || version === 0) return false;
+  const listed = new BlockList();
+  for (const network of networks) {
+    const [base = "", bits = ""] = network.split("/");
+    const most = isIP(base) === 6 ? 128 : 32;
+    if (isIP(base) !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most)
+      listed.addSubnet(base, Number(bits), isIP(base) === 6 ? "ipv6" : "ipv4");
+  }
+  return listed.check(address, version === 6 ? "ipv6" : "ipv4");
 }
 
 /** Newcomers that a person can still decide on. */
@@ -208,7 +298,15 @@ function isInForce(certificate: CertificateFacts, now: Date): boolean {
 
 function refuse(code: AdmissionCode): Refused {
   const status = code === "no_certificate" ? 401 : 403;
-  return { admitted: false, code, sentence: SENTENCES[code], status, becomesPending: false, authorityId: null };
+  return {
+    admitted: false,
+    code,
+    sentence: SENTENCES[code],
+    status,
+    becomesPending: false,
+    authorityId: null,
+    device: null,
+  };
 }
 
 const SENTENCES = {
@@ -230,6 +328,12 @@ const SENTENCES = {
   unsupported_extension: "This certificate has a critical extension that is not understood here.",
   not_yet_valid: "This certificate is not valid yet.",
   expired: "This certificate has expired.",
+  address_not_allowed: "Certificates of this authority are not accepted from this address.",
+  device_id_missing: "The certificate does not name a device in the form that its authority's rule asks for.",
+  subject_not_allowed: "The certificate's subject is not one that its authority may admit here.",
+  key_type_not_allowed: "The certificate's kind of key is not one that its authority may admit here.",
+  validity_too_long: "The certificate is valid for longer than its authority may admit here.",
+  too_many_newcomers: "Too many new devices of this authority came in the last hour; try again later.",
   subject_not_uuid: "The certificate's common name is not a device UUID in lower-case form.",
   not_on_allowlist: "This certificate is not on the allowlist of its authority.",
   another_certificate_allowed: "Another certificate of this device is allowed; this one waits for a decision.",

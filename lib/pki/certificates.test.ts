@@ -4,6 +4,7 @@ import { isAppError } from "#lib/errors/app-error.ts";
 import { decideAdmission } from "#lib/pki/admission.ts";
 import { CERTIFICATE_LIMITS, type CertificateFacts, certificatePem, parseCertificate } from "#lib/pki/certificates.ts";
 import { isSignedBy } from "#lib/pki/issuer.ts";
+import { knownAuthority, knownCertificate, NOTHING_KNOWN } from "#tests/harness/admission.ts";
 import { type OpensslFolder, openssl } from "#tests/pki/openssl.ts";
 import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 
@@ -31,10 +32,9 @@ function opensslLeaf(request: string, sign = ""): CertificateFacts {
 function isAllowed(leaf: CertificateFacts): boolean {
   return decideAdmission({
     leaf,
-    authorities: [{ id: "ca", certificate: ca.certificate, state: "open", policy: "ask" }],
-    known: { fingerprint: leaf.fingerprint, state: "allowed" },
-    allowlisted: false,
-    otherAllowedCount: 0,
+    ...NOTHING_KNOWN,
+    authorities: [knownAuthority(ca.certificate)],
+    known: knownCertificate(leaf, "allowed"),
     now: new Date(),
   }).admitted;
 }
@@ -92,11 +92,11 @@ describe("parseCertificate", () => {
   });
 
   it.each([
-    ["rsa1024", { kind: "rsa", bits: 1024, curve: null }],
-    ["p384", { kind: "ec", bits: 384, curve: "secp384r1" }],
-    ["p521", { kind: "ec", bits: 521, curve: "secp521r1" }],
-    ["secp256k1", { kind: "ec", bits: null, curve: "secp256k1" }],
-    ["ed25519", { kind: "ed25519", bits: 256, curve: null }],
+    ["rsa1024", { kind: "rsa", bits: 1024, curve: null, type: "RSA-1024" }],
+    ["p384", { kind: "ec", bits: 384, curve: "secp384r1", type: "P-384" }],
+    ["p521", { kind: "ec", bits: 521, curve: "secp521r1", type: "P-521" }],
+    ["secp256k1", { kind: "ec", bits: null, curve: "secp256k1", type: "secp256k1" }],
+    ["ed25519", { kind: "ed25519", bits: 256, curve: null, type: "Ed25519" }],
   ] as const)("tells a key %s by kind and size", async (key, expected) => {
     expect((await ca.issue({ key })).certificate.key).toEqual(expected);
   });

@@ -7,6 +7,7 @@ import {
   KeyUsageFlags,
   KeyUsagesExtension,
   type Name,
+  SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
 } from "@peculiar/x509";
@@ -33,7 +34,13 @@ export type PublicKeyFacts = {
   readonly curve: string | null;
   /** Modulus or field size in bits. */
   readonly bits: number | null;
+  /** What people and rules call it: one of `KEY_TYPES`, or another size or curve in the same form. */
+  readonly type: string;
 };
+
+/** The kinds of key that a device may have. RSA is named by the largest of these sizes that it reaches. */
+export const KEY_TYPES = ["P-256", "P-384", "P-521", "RSA-2048", "RSA-3072", "RSA-4096", "Ed25519"] as const;
+export type KeyType = (typeof KEY_TYPES)[number];
 
 /** What a certificate says, checked for shape only: nothing here means that anybody trusts it. */
 export type CertificateFacts = {
@@ -45,6 +52,12 @@ export type CertificateFacts = {
   readonly subjectDn: string;
   /** The common name when the subject has exactly one, else null. */
   readonly subjectCn: string | null;
+  /** Likewise the subject's serialNumber (2.5.4.5), organizational unit and user id. */
+  readonly subjectSerialNumber: string | null;
+  readonly subjectOu: string | null;
+  readonly subjectUid: string | null;
+  readonly sanDns: readonly string[];
+  readonly sanUri: readonly string[];
   readonly issuerDn: string;
   readonly serialHex: string;
   readonly notBefore: Date;
@@ -107,7 +120,7 @@ function readFacts(der: Buffer): CertificateFacts {
   const openssl = new OpenSslCertificate(der);
   const parsed = new X509Certificate(new Uint8Array(der));
   if (!openssl.raw.equals(der)) throw malformed();
-  const subjectCn = commonNameOf(parsed.subjectName);
+  const subjectCn = fieldOf(parsed.subjectName, "CN");
   if (subjectCn !== null && PLAIN.test(subjectCn) && !isOnlyCommonName(openssl, subjectCn)) throw malformed();
   const extensionTypes = parsed.extensions.map((extension) => extension.type);
   if (new Set(extensionTypes).size !== extensionTypes.length) throw malformed();
@@ -117,6 +130,10 @@ function readFacts(der: Buffer): CertificateFacts {
     tbsSha256: sha256(signedPartOf(der)),
     subjectDn: presentable(parsed.subject),
     subjectCn: subjectCn === null ? null : presentable(subjectCn),
+    subjectSerialNumber: onlyField(parsed.subjectName, SERIAL_NUMBER),
+    subjectOu: onlyField(parsed.subjectName, "OU"),
+    subjectUid: onlyField(parsed.subjectName, USER_ID),
+    ...alternativeNames(parsed),
     issuerDn: presentable(parsed.issuer),
     serialHex: openssl.serialNumber.toLowerCase(),
     notBefore: validDate(parsed.notBefore),
@@ -143,9 +160,23 @@ function usageFacts(parsed: X509Certificate) {
 /** Basic constraints, key usage, extended key usage, subject alternative name (allowed critical, not used for identity). */
 const UNDERSTOOD: ReadonlySet<string> = new Set(["2.5.29.19", "2.5.29.15", "2.5.29.37", "2.5.29.17"]);
 
-function commonNameOf(name: Name): string | null {
-  const values = name.getField("CN");
+const SERIAL_NUMBER = "2.5.4.5";
+const USER_ID = "0.9.2342.19200300.100.1.1";
+
+function fieldOf(name: Name, type: string): string | null {
+  const values = name.getField(type);
   return values.length === 1 ? (values[0] ?? null) : null;
+}
+
+function onlyField(name: Name, type: string): string | null {
+  const value = fieldOf(name, type);
+  return value === null ? null : presentable(value);
+}
+
+function alternativeNames(parsed: X509Certificate): Pick<CertificateFacts, "sanDns" | "sanUri"> {
+  const names = parsed.getExtension(SubjectAlternativeNameExtension)?.names.items ?? [];
+  const of = (type: string) => names.filter((name) => name.type === type).map((name) => presentable(name.value));
+  return { sanDns: of("dns"), sanUri: of("url") };
 }
 
 /** A common name that OpenSSL prints without escapes; every device UUID is one. */
@@ -168,21 +199,37 @@ function publicKeyFacts(certificate: OpenSslCertificate): PublicKeyFacts {
   switch (key?.asymmetricKeyType) {
     case "ec": {
       const curve = details?.namedCurve ?? null;
-      return { kind: "ec", curve, bits: curve === null ? null : (CURVE_BITS[curve] ?? null) };
+      const type = (curve === null ? undefined : CURVE_TYPES[curve]) ?? curve ?? "EC";
+      return { kind: "ec", curve, bits: curve === null ? null : (CURVE_BITS[curve] ?? null), type };
     }
     case "rsa":
     case "rsa-pss":
       // An exponent of 1 makes every message its own signature.
       if ((details?.publicExponent ?? 0n) < 3n) return OTHER_KEY;
-      return { kind: "rsa", curve: null, bits: details?.modulusLength ?? null };
+      return {
+        kind: "rsa",
+        curve: null,
+        bits: details?.modulusLength ?? null,
+        type: rsaType(details?.modulusLength ?? 0),
+      };
     case "ed25519":
-      return { kind: "ed25519", curve: null, bits: 256 };
+      return { kind: "ed25519", curve: null, bits: 256, type: "Ed25519" };
     default:
       return OTHER_KEY;
   }
 }
 
-const OTHER_KEY: PublicKeyFacts = { kind: "other", curve: null, bits: null };
+function rsaType(bits: number): string {
+  return `RSA-${[4096, 3072, 2048].find((size) => bits >= size) ?? bits}`;
+}
+
+const OTHER_KEY: PublicKeyFacts = { kind: "other", curve: null, bits: null, type: "other" };
+const CURVE_TYPES: Readonly<Record<string, string>> = {
+  prime256v1: "P-256",
+  secp384r1: "P-384",
+  secp521r1: "P-521",
+  secp224r1: "P-224",
+};
 const CURVE_BITS: Readonly<Record<string, number>> = {
   prime256v1: 256,
   secp384r1: 384,

@@ -13,6 +13,7 @@ import {
 } from "#lib/pki/issue.ts";
 import { isSignedBy } from "#lib/pki/issuer.ts";
 import { certificateSigner, generateCertificateKey } from "#lib/pki/keys.ts";
+import { knownAuthority, knownCertificate, NOTHING_KNOWN } from "#tests/harness/admission.ts";
 import { type OpensslFolder, openssl } from "#tests/pki/openssl.ts";
 
 const UUID = "0f8fad5b-d9cb-469f-a165-70867728950e";
@@ -88,10 +89,9 @@ describe("a device certificate", () => {
     expect(folder.run(`verify -x509_strict -purpose sslclient -attime ${at} -CAfile ca.pem leaf.pem`)).toContain("OK");
     const decision = decideAdmission({
       leaf: certificate,
-      authorities: [{ id: "ours", certificate: made.certificate, state: "open", policy: "ask" }],
-      known: { fingerprint: certificate.fingerprint, state: "allowed" },
-      allowlisted: false,
-      otherAllowedCount: 0,
+      ...NOTHING_KNOWN,
+      authorities: [knownAuthority(made.certificate)],
+      known: knownCertificate(certificate, "allowed"),
       now,
     });
     expect(decision).toMatchObject({ admitted: true, deviceUuid: UUID });

@@ -16,9 +16,9 @@ import {
   X509CertificateGenerator,
 } from "@peculiar/x509";
 import { AppError } from "#lib/errors/app-error.ts";
-import { CANONICAL_UUID } from "#lib/pki/admission.ts";
 import { type CertificateFacts, certificatePem, parseCertificate } from "#lib/pki/certificates.ts";
 import { signedPartOf } from "#lib/pki/der.ts";
+import { CANONICAL_UUID } from "#lib/pki/device-id.ts";
 import { type CertificateSigner, certificateSigner, generateCertificateKey } from "#lib/pki/keys.ts";
 
 /** An authority that can sign: its certificate and the handle of its key. */

@@ -29,6 +29,7 @@ export function maySign(authority: CertificateFacts): boolean {
   return authority.isCa && (authority.keyUsage === null || authority.keyUsage.includes("keyCertSign"));
 }
 
-function comparableName(name: string): string {
+/** A name as it is compared: white space and case do not count. */
+export function comparableName(name: string): string {
   return name.toLowerCase().replace(/\s+/g, " ").trim();
 }

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { SYSTEM } from "#lib/authz/actor.ts";
 import type { Ctx } from "#lib/ctx.ts";
-import { lockInTransaction } from "#lib/db/client.ts";
+import { lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import type { AdmissionPolicy, KnownAuthority } from "#lib/pki/admission.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
+import { DEVICE_ID_FIELDS, DEVICE_ID_FORMS, type DeviceIdRule } from "#lib/pki/device-id.ts";
 import { createBootstrapCa, createFleetCa, type IssuingCa, openIssuingCa } from "#lib/pki/issue.ts";
 import { record } from "#services/audit/service.ts";
 import { ensureDoorCertificate } from "./door-certificate.ts";
@@ -56,15 +57,34 @@ export async function listKnownAuthorities(ctx: Pick<Ctx, "db" | "namespaceId">)
   const rows = await store.listAuthorities(ctx.db, ctx.namespaceId);
   return rows.map((row) => ({
     id: row.id,
+    kind: row.kind === "canary" ? ("canary" as const) : ("fleet" as const),
     certificate: parseCertificate(row.certificate),
     state: stateOf(row.state),
     policy: policyOf(row.policy),
+    deviceId: deviceIdRuleOf(row),
+    newcomers: {
+      subjectPattern: row.subjectPattern,
+      keyTypes: row.keyTypes,
+      maxValidityDays: row.maxValidityDays,
+      newcomersPerHour: row.newcomersPerHour,
+    },
+    sourceNetworks: row.sourceNetworks,
   }));
 }
 
 /** What to call the authorities whose certificates are devices'. */
 export function listAuthorityNames(ctx: Pick<Ctx, "db" | "namespaceId">): Promise<{ id: string; name: string }[]> {
   return store.listNames(ctx.db, ctx.namespaceId);
+}
+
+/** How many days a certificate that this authority's newer one replaced stays good. */
+export async function findGraceDays(
+  tx: Tx,
+  ctx: Pick<Ctx, "namespaceId">,
+  authorityId: string | null,
+): Promise<number> {
+  if (authorityId === null) return 0;
+  return (await store.findGraceDays(tx, ctx.namespaceId, authorityId)) ?? 0;
 }
 
 async function ensureIssuingCa(ctx: Ctx, kind: store.AuthorityKind): Promise<void> {
@@ -99,6 +119,14 @@ const ISSUING = {
 /** A state this version does not know admits nobody. */
 function stateOf(state: string): KnownAuthority["state"] {
   return state === "open" || state === "closed" ? state : "revoked";
+}
+
+/** A rule this version does not know finds no device in any certificate: its template holds no id. */
+function deviceIdRuleOf(row: { deviceIdField: string; deviceIdTemplate: string; deviceIdForm: string }): DeviceIdRule {
+  const field = DEVICE_ID_FIELDS.find((known) => known === row.deviceIdField);
+  const form = DEVICE_ID_FORMS.find((known) => known === row.deviceIdForm);
+  if (field === undefined || form === undefined) return { field: "cn", template: "", form: "uuid" };
+  return { field, template: row.deviceIdTemplate, form };
 }
 
 /** A policy this version does not know asks a person. */

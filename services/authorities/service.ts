@@ -2,6 +2,7 @@
 export {
   BOOTSTRAP_CA_NAME,
   ensureAuthorities,
+  findGraceDays,
   listAuthorityNames,
   listKnownAuthorities,
   openBootstrapCa,

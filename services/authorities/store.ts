@@ -26,12 +26,26 @@ export async function findIssuing(
   return row === null || row.sealedKey === null ? null : { ...row, sealedKey: row.sealedKey };
 }
 
-/** Those whose certificates are devices'. */
+/** Those that the device door judges by: devices', and the canary's. An uploaded one counts when its key has been proved. */
 export async function listAuthorities(db: DbOrTx, namespaceId: string) {
   return db.authority.findMany({
-    where: { namespaceId, kind: "fleet" },
+    where: { namespaceId, kind: { in: ["fleet", "canary"] }, provedAt: { not: null } },
     orderBy: [{ createdAt: "desc" }, { id: "asc" }],
-    select: { id: true, name: true, certificate: true, state: true, policy: true },
+    select: {
+      id: true,
+      kind: true,
+      certificate: true,
+      state: true,
+      policy: true,
+      deviceIdField: true,
+      deviceIdTemplate: true,
+      deviceIdForm: true,
+      subjectPattern: true,
+      keyTypes: true,
+      maxValidityDays: true,
+      newcomersPerHour: true,
+      sourceNetworks: true,
+    },
   });
 }
 
@@ -41,6 +55,11 @@ export async function listNames(db: DbOrTx, namespaceId: string): Promise<{ id: 
     select: { id: true, name: true },
     take: 1_000,
   });
+}
+
+export async function findGraceDays(db: DbOrTx, namespaceId: string, id: string): Promise<number | null> {
+  const row = await db.authority.findFirst({ where: { namespaceId, id }, select: { graceDays: true } });
+  return row?.graceDays ?? null;
 }
 
 export async function insertAuthority(

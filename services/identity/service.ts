@@ -26,6 +26,7 @@ export {
 export {
   type AdmissionFacts,
   admitNewcomer,
+  type Claim,
   type RefusedVisit,
   readAdmissionFacts,
   recordPending,

@@ -18,9 +18,18 @@ export type CertificateRow = {
   serialHex: string | null;
   /** DER; null until the first visit of an allowlisted fingerprint. */
   certificate: Uint8Array | null;
+  spkiSha256: string | null;
+  keyType: string | null;
   notBefore: Date | null;
   notAfter: Date | null;
   state: StoredState;
+  /** Allowed until then, because a newer one took its place. */
+  graceUntil: Date | null;
+  /** Fingerprint of the certificate that asked for this one. */
+  renewalOf: string | null;
+  revokedAt: Date | null;
+  /** Its first visit that was let in. */
+  admittedAt: Date | null;
   name: string | null;
   hardwareId: string | null;
   note: string | null;
@@ -44,9 +53,15 @@ const COLUMNS = {
   issuerDn: true,
   serialHex: true,
   certificate: true,
+  spkiSha256: true,
+  keyType: true,
   notBefore: true,
   notAfter: true,
   state: true,
+  graceUntil: true,
+  renewalOf: true,
+  revokedAt: true,
+  admittedAt: true,
   name: true,
   hardwareId: true,
   note: true,
@@ -91,7 +106,7 @@ export async function findByIdentity(
   return row === undefined ? null : toRow(row);
 }
 
-/** Another allowed certificate of the same common name that has been seen or issued. */
+/** Another certificate that holds the device's place: allowed, not in its grace and no renewal that waits for its first use. */
 export async function findOtherAllowed(
   db: DbOrTx,
   namespaceId: string,
@@ -103,9 +118,36 @@ export async function findOtherAllowed(
       deviceUuid: certificate.deviceUuid,
       state: "allowed",
       certificate: { not: null },
+      graceUntil: null,
+      OR: [{ renewalOf: null }, { admittedAt: { not: null } }],
       fingerprint: { not: certificate.fingerprint },
     },
     select: { fingerprint: true, notAfter: true },
+  });
+}
+
+/** Ends the place of a device's other certificates at `graceUntil`. @returns the fingerprints of those that had it */
+export async function endOthers(
+  db: DbOrTx,
+  namespaceId: string,
+  change: { deviceUuid: string; fingerprint: string; graceUntil: Date },
+): Promise<string[]> {
+  const rows = await db.$queryRaw<{ fingerprint: string }[]>`
+    UPDATE device_certificate SET "graceUntil" = ${change.graceUntil.toISOString()}::timestamptz
+    WHERE "namespaceId" = ${namespaceId} AND "deviceUuid" = ${change.deviceUuid}::uuid AND state = 'allowed'
+      AND fingerprint <> ${change.fingerprint} AND certificate IS NOT NULL AND "graceUntil" IS NULL
+    RETURNING fingerprint`;
+  return rows.map(({ fingerprint }) => fingerprint);
+}
+
+/** How many certificates of an authority came for the first time since then. */
+export async function countNewcomers(
+  db: DbOrTx,
+  namespaceId: string,
+  of: { authorityId: string; since: Date },
+): Promise<number> {
+  return db.deviceCertificate.count({
+    where: { namespaceId, authorityId: of.authorityId, issuedHere: false, createdAt: { gte: of.since } },
   });
 }
 
@@ -139,6 +181,8 @@ export type NewCertificate = {
   createdAt: Date;
   seen: { at: Date; address: string } | null;
   decided: { at: Date; by: string } | null;
+  /** Fingerprint of the certificate that asked for this one. */
+  renewalOf?: string;
 };
 
 /** @returns false when the fingerprint already has a row */
@@ -163,6 +207,7 @@ export async function insertCertificate(db: DbOrTx, namespaceId: string, row: Ne
         lastAddress: row.seen?.address ?? null,
         decidedAt: row.decided?.at ?? null,
         decidedBy: row.decided?.by ?? null,
+        renewalOf: row.renewalOf ?? null,
       },
     ],
     skipDuplicates: true,
@@ -182,6 +227,9 @@ export type CertificateChange = Partial<
     | "deviceUuid"
     | "authorityId"
     | "simulated"
+    | "graceUntil"
+    | "revokedAt"
+    | "admittedAt"
   >
 > & { facts?: CertificateFacts; seen?: { at: Date; address: string } };
 
@@ -302,6 +350,8 @@ function factColumns(facts: CertificateFacts) {
     issuerDn: facts.issuerDn,
     serialHex: facts.serialHex,
     certificate: Uint8Array.from(facts.der),
+    spkiSha256: facts.spkiSha256,
+    keyType: facts.key.type,
     notBefore: facts.notBefore,
     notAfter: facts.notAfter,
   };

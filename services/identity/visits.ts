@@ -4,12 +4,13 @@ import { type DbOrTx, lockInTransaction } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
 import type { KnownCertificate } from "#lib/pki/admission.ts";
-import { CANONICAL_UUID } from "#lib/pki/admission.ts";
 import { type CertificateFacts, certificatePem } from "#lib/pki/certificates.ts";
+import type { DeviceIdentity } from "#lib/pki/device-id.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
 import { showNewDevice, touchDevices } from "#services/fleet/service.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import { applyDecision, lockCertificate, lockOf } from "./decisions.ts";
+import { admitRenewal } from "./renewals.ts";
 import * as store from "./store.ts";
 import * as refusals from "./store-refusals.ts";
 
@@ -21,27 +22,51 @@ export type AdmissionFacts = {
   readonly known: KnownCertificate | null;
   readonly allowlisted: boolean;
   readonly otherAllowedCount: number;
+  readonly newcomersLastHour: number;
+};
+
+/** A leaf, and what its authority's rules make of it. */
+export type Claim = {
+  readonly leaf: Pick<CertificateFacts, "fingerprint" | "tbsSha256">;
+  readonly device: DeviceIdentity | null;
+  readonly authorityId: string;
 };
 
 export async function readAdmissionFacts(
   db: DbOrTx,
   namespaceId: string,
-  leaf: Pick<CertificateFacts, "fingerprint" | "tbsSha256" | "subjectCn">,
+  { leaf, device, authorityId }: Claim,
+  now: Date,
 ): Promise<AdmissionFacts> {
   const row = await store.findByIdentity(db, namespaceId, leaf);
   // An allowlisted fingerprint that has not been seen is no decision about a certificate yet: its common name is unknown.
   const unseen = row !== null && row.state === "allowed" && row.certificate === null;
-  const known = row === null || unseen ? null : { fingerprint: row.fingerprint, state: row.state };
-  const deviceUuid = deviceUuidOf(leaf);
-  const other =
-    known?.state === "allowed" || deviceUuid === null
-      ? null
-      : await store.findOtherAllowed(db, namespaceId, { deviceUuid, fingerprint: leaf.fingerprint });
-  return { known, allowlisted: unseen, otherAllowedCount: other === null ? 0 : 1 };
+  if (row !== null && !unseen && row.state !== "pending") return { ...NEWCOMER, known: knownOf(row) };
+  const since = new Date(now.getTime() - HOUR_MS);
+  const { fingerprint } = leaf;
+  const [other, newcomersLastHour] = await Promise.all([
+    device === null ? null : store.findOtherAllowed(db, namespaceId, { deviceUuid: device.uuid, fingerprint }),
+    row === null ? store.countNewcomers(db, namespaceId, { authorityId, since }) : 0,
+  ]);
+  return {
+    known: row === null || unseen ? null : knownOf(row),
+    allowlisted: unseen,
+    otherAllowedCount: other === null ? 0 : 1,
+    newcomersLastHour,
+  };
+}
+
+const HOUR_MS = 3_600_000;
+const NEWCOMER = { allowlisted: false, otherAllowedCount: 0, newcomersLastHour: 0 } as const;
+
+function knownOf(row: store.CertificateRow): KnownCertificate {
+  const { fingerprint, state, graceUntil } = row;
+  return { fingerprint, state, graceUntil, isUnusedRenewal: row.renewalOf !== null && row.admittedAt === null };
 }
 
 export type Visit = {
   readonly leaf: CertificateFacts;
+  readonly device: DeviceIdentity | null;
   readonly authorityId: string;
   readonly address: string;
 };
@@ -72,16 +97,18 @@ export async function recordPending(ctx: Ctx, visit: Visit): Promise<void> {
  */
 export async function admitNewcomer(ctx: IdentityCtx, visit: Visit): Promise<void> {
   const { fingerprint } = visit.leaf;
-  const deviceUuid = deviceUuidOf(visit.leaf);
-  if (deviceUuid === null) return;
+  const { device } = visit;
+  if (device === null) return;
+  const deviceUuid = device.uuid;
   const row = await store.findCertificate(ctx.db, ctx.namespaceId, fingerprint);
+  if (row !== null && row.renewalOf !== null) return admitRenewal(ctx, row);
   const entry = {
     action: "certificate.approve" as const,
-    target: { kind: "certificate" as const, id: fingerprint, name: row?.name ?? deviceUuid },
+    target: { kind: "certificate" as const, id: fingerprint, name: row?.name ?? device.id },
     after: { state: "allowed", deviceUuid, by: row === null ? "policy of the authority" : "allowlist" },
   };
   await auditBackendChange(ctx, { actor: SYSTEM, entry }, async (finish) => {
-    await createNamed(ctx, visit, { uuid: deviceUuid, name: row?.name ?? deviceUuid });
+    await createNamed(ctx, visit, { ...device, name: row?.name ?? device.id });
     await ctx.db.$transaction(async (tx) => {
       await lockInTransaction(tx, `certificate:${ctx.namespaceId}:${fingerprint}`);
       await lockInTransaction(tx, lockOf(ctx, deviceUuid));
@@ -91,7 +118,7 @@ export async function admitNewcomer(ctx: IdentityCtx, visit: Visit): Promise<voi
       const mayBeAllowed = locked.state === "pending" || (locked.state === "allowed" && locked.certificate === null);
       if (!mayBeAllowed) return finish(tx, { state: locked.state });
       const state = conflict === null ? "allowed" : "pending";
-      await showNewDevice(tx, ctx, { uuid: deviceUuid, deviceId: deviceUuid, name: row?.name ?? deviceUuid });
+      await showNewDevice(tx, ctx, { uuid: deviceUuid, deviceId: device.id, name: row?.name ?? device.id });
       const decided = { decidedAt: locked.decidedAt ?? ctx.clock(), decidedBy: locked.decidedBy ?? SYSTEM.name };
       await applyDecision(tx, ctx, SYSTEM, {
         row: locked,
@@ -104,12 +131,12 @@ export async function admitNewcomer(ctx: IdentityCtx, visit: Visit): Promise<voi
 }
 
 /** A name from the allowlist that is taken meanwhile must not keep the device out: then its UUID is its name. */
-async function createNamed(ctx: IdentityCtx, visit: Visit, device: { uuid: string; name: string }): Promise<void> {
-  const { uuid, name } = device;
+async function createNamed(ctx: IdentityCtx, visit: Visit, device: DeviceIdentity & { name: string }): Promise<void> {
+  const { uuid, id, name } = device;
   const make = (deviceName: string) =>
     ctx.backends.registry.createDevice(ctx, {
       uuid,
-      deviceId: uuid,
+      deviceId: id,
       deviceName,
       credentials: certificatePem(visit.leaf),
     });
@@ -150,7 +177,7 @@ async function insertVisited(tx: DbOrTx, ctx: Ctx, visit: Visit): Promise<void> 
   await store.insertCertificate(tx, ctx.namespaceId, {
     facts: visit.leaf,
     fingerprint: visit.leaf.fingerprint,
-    deviceUuid: deviceUuidOf(visit.leaf),
+    deviceUuid: visit.device?.uuid ?? null,
     authorityId: visit.authorityId,
     state: "pending",
     name: null,
@@ -167,14 +194,10 @@ async function insertVisited(tx: DbOrTx, ctx: Ctx, visit: Visit): Promise<void> 
 function visited(ctx: Ctx, visit: Visit) {
   return {
     facts: visit.leaf,
-    deviceUuid: deviceUuidOf(visit.leaf),
+    deviceUuid: visit.device?.uuid ?? null,
     authorityId: visit.authorityId,
     seen: { at: ctx.clock(), address: visit.address },
   };
-}
-
-function deviceUuidOf(leaf: Pick<CertificateFacts, "subjectCn">): string | null {
-  return leaf.subjectCn !== null && CANONICAL_UUID.test(leaf.subjectCn) ? leaf.subjectCn : null;
 }
 
 function isSimulated(leaf: CertificateFacts): boolean {

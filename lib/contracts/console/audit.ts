@@ -22,6 +22,7 @@ export const AUDIT_ACTIONS = [
   "certificate.allow",
   "certificate.approve",
   "certificate.reject",
+  "certificate.renew",
   "certificate.revoke",
   "device.rename",
   "device.delete",

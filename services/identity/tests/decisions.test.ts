@@ -1,9 +1,8 @@
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "#lib/errors/app-error.ts";
-import { type AdmissionDecision, decideAdmission } from "#lib/pki/admission.ts";
+import type { AdmissionDecision } from "#lib/pki/admission.ts";
 import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
-import { listKnownAuthorities } from "#services/authorities/service.ts";
 import {
   admitNewcomer,
   allowCertificate,
@@ -11,11 +10,11 @@ import {
   deleteDevice,
   getCertificate,
   issueDevice,
-  readAdmissionFacts,
   recordPending,
   rejectCertificate,
   revokeCertificate,
 } from "#services/identity/service.ts";
+import { judge, visitOf } from "#tests/harness/admission.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
 import { addAuthority } from "#tests/pki/authority.ts";
@@ -44,20 +43,13 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function admission(leaf: CertificateFacts): Promise<AdmissionDecision> {
-  return decideAdmission({
-    leaf,
-    authorities: await listKnownAuthorities(world.ctx),
-    ...(await readAdmissionFacts(world.ctx.db, world.ctx.namespaceId, leaf)),
-    now: world.clock.now,
-  });
-}
+const admission = (leaf: CertificateFacts) => judge(world.ctx, leaf);
 
 /** A certificate of the outside CA that has come to the door and waits. */
 async function waiting(deviceUuid: string = crypto.randomUUID(), privateKeyPem?: string): Promise<CertificateFacts> {
   const key = privateKeyPem === undefined ? {} : { privateKeyPem };
   const { certificate } = await ca.issue({ commonNames: [deviceUuid], ...key });
-  await recordPending(world.ctx, { leaf: certificate, authorityId, address: "192.0.2.9" });
+  await recordPending(world.ctx, visitOf(certificate, authorityId));
   return certificate;
 }
 
@@ -66,7 +58,7 @@ const codeOf = (decision: AdmissionDecision) => (decision.admitted ? "admitted" 
 describe("a certificate seen first", () => {
   it("waits, and shows what a person decides on", async () => {
     const leaf = await waiting();
-    await recordPending(world.ctx, { leaf, authorityId, address: "192.0.2.10" });
+    await recordPending(world.ctx, visitOf(leaf, authorityId, "192.0.2.10"));
     expect(codeOf(await admission(leaf))).toBe("pending");
     expect(await getCertificate(world.ctx, admin, leaf.fingerprint)).toMatchObject({
       state: "pending",
@@ -172,7 +164,7 @@ describe("approve", () => {
 
   it("refuses what has expired while it waited", async () => {
     const { certificate: leaf } = await ca.issue({ notAfter: new Date(world.clock.now.getTime() + 60_000) });
-    await recordPending(world.ctx, { leaf, authorityId, address: "192.0.2.9" });
+    await recordPending(world.ctx, visitOf(leaf, authorityId));
     world.clock.advance(120_000);
     await expectRefusal(approveCertificate(world.ctx, admin, leaf), "certificate.wrong_state");
   });
@@ -180,7 +172,7 @@ describe("approve", () => {
   it("knows a key that the device had before, and what became of earlier certificates", async () => {
     const uuid = crypto.randomUUID();
     const { certificate: first, privateKeyPem } = await ca.issue({ commonNames: [uuid] });
-    await recordPending(world.ctx, { leaf: first, authorityId, address: "192.0.2.9" });
+    await recordPending(world.ctx, visitOf(first, authorityId));
     await approveCertificate(world.ctx, admin, { fingerprint: first.fingerprint });
     await revokeCertificate(world.ctx, admin, { fingerprint: first.fingerprint, reason: "keyCompromise" });
     const second = await waiting(uuid, privateKeyPem);
@@ -233,7 +225,7 @@ describe("allow before the first visit", () => {
     const { certificate: leaf } = await ca.issue();
     await allowCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint, name: "Truck 17" });
     expect(await admission(leaf)).toMatchObject({ admitted: true, newcomer: true });
-    await admitNewcomer(world.ctx, { leaf, authorityId, address: "192.0.2.9" });
+    await admitNewcomer(world.ctx, visitOf(leaf, authorityId));
     expect(await admission(leaf)).toMatchObject({ admitted: true, newcomer: false });
     expect(world.registry.created).toMatchObject([{ uuid: leaf.subjectCn, deviceName: "Truck 17" }]);
     expect(await getCertificate(world.ctx, admin, leaf.fingerprint)).toMatchObject({
@@ -268,7 +260,7 @@ describe("allow before the first visit", () => {
     await allowCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint });
     const decision = await admission(leaf);
     expect(decision).toMatchObject({ code: "another_certificate_allowed", becomesPending: true });
-    await recordPending(world.ctx, { leaf, authorityId, address: "192.0.2.9" });
+    await recordPending(world.ctx, visitOf(leaf, authorityId));
     expect(await getCertificate(world.ctx, admin, leaf.fingerprint)).toMatchObject({ state: "pending" });
   });
 
@@ -276,7 +268,7 @@ describe("allow before the first visit", () => {
     const uuid = crypto.randomUUID();
     const leaves = await Promise.all([0, 1].map(async () => (await ca.issue({ commonNames: [uuid] })).certificate));
     for (const { fingerprint } of leaves) await allowCertificate(world.ctx, admin, { fingerprint });
-    await Promise.all(leaves.map((leaf) => admitNewcomer(world.ctx, { leaf, authorityId, address: "192.0.2.9" })));
+    await Promise.all(leaves.map((leaf) => admitNewcomer(world.ctx, visitOf(leaf, authorityId))));
     const codes = await Promise.all(leaves.map(async (leaf) => codeOf(await admission(leaf))));
     expect(codes.sort()).toEqual(["admitted", "another_certificate_allowed"]);
   });
@@ -285,7 +277,7 @@ describe("allow before the first visit", () => {
     await issueDevice(world.ctx, admin, { name: "Truck 17", hardwareId: "rpi4" });
     const { certificate: leaf } = await ca.issue();
     await allowCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint, name: "Truck 17" });
-    await admitNewcomer(world.ctx, { leaf, authorityId, address: "192.0.2.9" });
+    await admitNewcomer(world.ctx, visitOf(leaf, authorityId));
     expect(world.registry.created.at(-1)).toMatchObject({ deviceName: leaf.subjectCn });
     expect(codeOf(await admission(leaf))).toBe("admitted");
   });

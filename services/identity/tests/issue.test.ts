@@ -1,10 +1,10 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "#lib/errors/app-error.ts";
-import { decideAdmission } from "#lib/pki/admission.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
-import { ensureAuthorities, listKnownAuthorities } from "#services/authorities/service.ts";
-import { getCertificate, issueDevice, readAdmissionFacts, recordPending } from "#services/identity/service.ts";
+import { ensureAuthorities } from "#services/authorities/service.ts";
+import { getCertificate, issueDevice, recordPending } from "#services/identity/service.ts";
+import { judge, visitOf } from "#tests/harness/admission.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
 
@@ -27,15 +27,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function admission(clientPem: string) {
-  const leaf = parseCertificate(clientPem);
-  return decideAdmission({
-    leaf,
-    authorities: await listKnownAuthorities(world.ctx),
-    ...(await readAdmissionFacts(world.ctx.db, world.ctx.namespaceId, leaf)),
-    now: world.clock.now,
-  });
-}
+const admission = (clientPem: string) => judge(world.ctx, parseCertificate(clientPem));
 
 describe("issueDevice", () => {
   it("gives files with which the device is let in at once", async () => {
@@ -118,7 +110,7 @@ describe("issueDevice", () => {
     expect(decision).toMatchObject({ admitted: false, code: "pending", becomesPending: true });
     const leaf = parseCertificate(bundle.files["client.pem"]);
     const authorityId = "authorityId" in decision ? (decision.authorityId ?? "") : "";
-    await recordPending(world.ctx, { leaf, authorityId, address: "192.0.2.7" });
+    await recordPending(world.ctx, visitOf(leaf, authorityId, "192.0.2.7"));
     const waiting = await getCertificate(world.ctx, admin, bundle.fingerprint);
     expect(waiting).toMatchObject({ state: "pending", simulated: true, issuedHere: false, lastAddress: "192.0.2.7" });
   });

@@ -3,9 +3,8 @@ import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { CreateProvisioningCredential, CredentialArchive } from "#lib/contracts/console/credentials.ts";
 import { AppError } from "#lib/errors/app-error.ts";
-import { decideAdmission } from "#lib/pki/admission.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
-import { ensureAuthorities, listKnownAuthorities } from "#services/authorities/service.ts";
+import { ensureAuthorities } from "#services/authorities/service.ts";
 import {
   approveCertificate,
   createProvisioningCredential,
@@ -14,9 +13,9 @@ import {
   listCertificates,
   listProvisioningCredentials,
   provisionDevice,
-  readAdmissionFacts,
   revokeProvisioningCredential,
 } from "#services/identity/service.ts";
+import { judge } from "#tests/harness/admission.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
 import { type OpensslFolder, openssl } from "#tests/pki/openssl.ts";
@@ -92,14 +91,7 @@ async function provisioned(leaf: Parameters<typeof judgeBootstrap>[1], deviceId:
   return { ...answer, leaf: leafOf(answer.pkcs12) };
 }
 
-async function admission(leaf: Parameters<typeof judgeBootstrap>[1]) {
-  return decideAdmission({
-    leaf,
-    authorities: await listKnownAuthorities(world.ctx),
-    ...(await readAdmissionFacts(world.ctx.db, world.ctx.namespaceId, leaf)),
-    now: world.clock.now,
-  });
-}
+const admission = (leaf: Parameters<typeof judgeBootstrap>[1]) => judge(world.ctx, leaf);
 
 describe("a provisioning credential", () => {
   it("comes as an archive that any unzip reads, with the entries of the contract", async () => {

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import type { CertificateFacts } from "#lib/pki/certificates.ts";
+import { admitNewcomer, approveCertificate, recordPending } from "#services/identity/service.ts";
+import * as store from "#services/identity/store.ts";
+import { judge, visitOf } from "#tests/harness/admission.ts";
+import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import { actorOf, auditStory, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { addAuthority } from "#tests/pki/authority.ts";
+import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
+
+const DAY_MS = 86_400_000;
+const admin = actorOf("admin");
+let database: TestDatabase;
+let ca: SoftwareCa;
+let world: IdentityWorld;
+let authorityId: string;
+const worlds: IdentityWorld[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  ca = await createSoftwareCa();
+});
+beforeEach(async () => {
+  const first = worlds[0];
+  world = identityWorld(database.url, first && { ...first.ctx, namespaceId: `ns-${crypto.randomUUID()}` });
+  worlds.push(world);
+  authorityId = await addAuthority(world.ctx, ca.certificate);
+});
+afterAll(async () => {
+  await Promise.all(worlds.map(({ ctx }) => ctx.db.$disconnect()));
+  await database.drop();
+});
+
+/** An allowed certificate, and a renewal of it that was handed out. */
+async function renewed(): Promise<{ old: CertificateFacts; fresh: CertificateFacts }> {
+  const commonNames = [crypto.randomUUID()];
+  const { certificate: old } = await ca.issue({ commonNames });
+  const { certificate: fresh } = await ca.issue({ commonNames });
+  await recordPending(world.ctx, visitOf(old, authorityId));
+  await approveCertificate(world.ctx, admin, { fingerprint: old.fingerprint });
+  await store.insertCertificate(world.ctx.db, world.ctx.namespaceId, {
+    facts: fresh,
+    fingerprint: fresh.fingerprint,
+    deviceUuid: fresh.subjectCn,
+    authorityId,
+    state: "allowed",
+    name: null,
+    hardwareId: null,
+    note: null,
+    issuedHere: true,
+    simulated: false,
+    createdAt: world.clock.now,
+    seen: null,
+    decided: null,
+    renewalOf: old.fingerprint,
+  });
+  return { old, fresh };
+}
+
+const codeOf = async (leaf: CertificateFacts) => {
+  const decision = await judge(world.ctx, leaf);
+  return decision.admitted ? "admitted" : decision.code;
+};
+
+it("a renewal that was handed out leaves the old certificate alone, however long it is not used", async () => {
+  const { old, fresh } = await renewed();
+  world.clock.advance(30 * DAY_MS);
+  expect(await codeOf(old)).toBe("admitted");
+  expect(await judge(world.ctx, fresh)).toMatchObject({ admitted: true, newcomer: true });
+});
+
+it("its first use takes the place of the old one, which stays good for the grace of its authority and no longer", async () => {
+  const { old, fresh } = await renewed();
+  await Promise.all([0, 1].map(() => admitNewcomer(world.ctx, visitOf(fresh, authorityId))));
+  expect(await judge(world.ctx, fresh)).toMatchObject({ admitted: true, newcomer: false });
+  expect(await codeOf(old)).toBe("admitted");
+  const shown = await world.ctx.db.fleetDevice.findFirst({ where: { uuid: fresh.subjectCn ?? "" } });
+  expect(shown?.certificateFingerprint).toBe(fresh.fingerprint);
+  expect((await auditStory(world.ctx)).filter((line) => line.startsWith("certificate.renew"))).toHaveLength(1);
+  world.clock.advance(7 * DAY_MS);
+  expect(await codeOf(old)).toBe("superseded");
+  expect(await codeOf(fresh)).toBe("admitted");
+});
