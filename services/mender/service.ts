@@ -1,0 +1,6 @@
+/** Mender's face to the other areas and processes; README.md says what it guarantees. */
+export { type MenderCtx, requireMender } from "./ctx.ts";
+export { identityDigest, keyDigest } from "./keys.ts";
+export { type Attempt, listMenderLog, logOutcome, pruneMenderLog } from "./log.ts";
+export { acceptPending, noteAccepted, type Preauthorization, type Proven, preauthorize } from "./preauthorize.ts";
+export { rejectRevoked } from "./reject.ts";
