@@ -91,6 +91,7 @@ export const ERROR_CODES = [
   // keys of the repositories
   "signing_key.not_found",
   "signing_key.refused",
+  "signing_key.offline",
   "signing_key.unsupported",
   "signing_key.rehearsal_failed",
   "signing_key.document_refused",

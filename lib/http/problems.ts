@@ -83,6 +83,7 @@ export const PROBLEMS = {
   "keys.unsealable": { status: 500, title: "A stored key can't be opened" },
   "signing_key.not_found": { status: 404, title: "Key not found" },
   "signing_key.refused": { status: 409, title: "The keys can't be changed like this" },
+  "signing_key.offline": { status: 409, title: "A key that must sign is offline" },
   "signing_key.unsupported": { status: 409, title: "This back end can't do that" },
   "signing_key.rehearsal_failed": { status: 409, title: "The rehearsal failed, so nothing was changed" },
   "signing_key.document_refused": { status: 400, title: "The signed document can't be taken" },

@@ -19,6 +19,7 @@ import { advance, type DeviceProgress } from "#lib/domain/update-progress.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { recordRequestedIn } from "#services/audit/service.ts";
 import * as fleet from "#services/fleet/service.ts";
+import { assertDirectorSigns } from "#services/signing-keys/service.ts";
 import { verifyBeforeAssignment } from "#services/verification/service.ts";
 import { driveAll, driveUpdate, requestCancel } from "./drive.ts";
 import { resolvePlan } from "./plan.ts";
@@ -41,10 +42,11 @@ type Judged = { uuid: string; name: string | null; verdict: Eligibility };
 /**
  * What the update would do, device by device, without creating anything.
  *
- * @throws AppError `auth.forbidden` | `update.invalid` | backend errors
+ * @throws AppError `auth.forbidden` | `update.invalid` | `signing_key.offline` (the director's) | backend errors
  */
 export async function previewUpdate(ctx: BackendCtx, actor: Actor, input: CreateUpdate): Promise<Preview> {
   requirePermission(actor, "update.preview");
+  await assertDirectorSigns(ctx);
   const judged = await judge(ctx, input);
   const eligible = judged.filter(({ verdict }) => verdict.eligible).length;
   return {
@@ -61,10 +63,12 @@ export async function previewUpdate(ctx: BackendCtx, actor: Actor, input: Create
 /**
  * Stores the update and who it will hit, then hands the first 500 assignments to the director; the worker does the rest.
  *
- * @throws AppError `auth.forbidden` | `update.invalid` | `update.nothing_to_do` with the reasons as detail | backend errors of the image look-up
+ * @throws AppError `auth.forbidden` | `update.invalid` | `update.nothing_to_do` with the reasons as detail | `signing_key.offline` (the
+ *   director's) | backend errors of the image look-up
  */
 export async function createUpdate(ctx: BackendCtx, actor: Actor, input: CreateUpdate): Promise<Update> {
   requirePermission(actor, "update.launch");
+  await assertDirectorSigns(ctx);
   await verifyBeforeAssignment(
     ctx,
     Object.values(input.targets).map(({ to }) => to),

@@ -22,6 +22,8 @@ import { REPOSITORY_NAME } from "./names.ts";
 import { describeRepository, lockOfImages, readRepository } from "./repositories.ts";
 import { rehearseRotation, verifyServed } from "./rotation.ts";
 
+export { assertDirectorSigns } from "./director.ts";
+
 const ROOT_VALID_MS = 365 * 86_400_000;
 const TYPED_CHARACTERS = 8;
 

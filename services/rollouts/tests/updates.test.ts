@@ -201,3 +201,19 @@ describe("lists", () => {
     }
   });
 });
+
+/* Last: the devices of these tests know the first root alone. */
+describe("while the director's targets key is offline", () => {
+  it("neither preview nor launch promise an update, until the keys are rotated", async () => {
+    const device = await enrol(director, { image: await installed(V1) });
+    const { repositoryKeys } = ctx.backends;
+    const told = await repositoryKeys.describe(ctx, "director");
+    const keyId = told?.roles.find(({ role }) => role === "targets")?.keys[0]?.keyId ?? "";
+    await repositoryKeys.deletePrivateKey(ctx, "director", keyId);
+    const offline = { code: "signing_key.offline" };
+    await expect(previewUpdate(ctx, OPERATOR, order([device]))).rejects.toMatchObject(offline);
+    await expect(createUpdate(ctx, OPERATOR, order([device]))).rejects.toMatchObject(offline);
+    await repositoryKeys.rotate(ctx, "director");
+    expect((await createUpdate(ctx, OPERATOR, order([device]))).counts).toMatchObject({ assigned: 1 });
+  });
+});
