@@ -65,7 +65,7 @@ describe("the management token", () => {
     await list(ctx);
     expect(double.count(LOGIN)).toBe(2);
     double.state.knobs.loginStatus = 503;
-    clock.advance(3_600_000 * 0.95);
+    clock.advance(3_600_000 * 0.04);
     await list(ctx);
     expect(double.count(LOGIN)).toBe(3);
     clock.advance(3_600_000 * 0.1);
