@@ -30,6 +30,7 @@ describe("loadConfig", () => {
     expect(config).toMatchObject({
       PORT: 3000,
       publicUrl: "http://localhost:3000",
+      pkiUrl: "http://localhost:3000/pki",
       gatewayUrl: "https://localhost:8443",
       GATEWAY_HOST: ["localhost", "127.0.0.1"],
       directorUrl: "http://127.0.0.1:9000",

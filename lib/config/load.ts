@@ -19,6 +19,8 @@ export const REQUIRED_SECRETS: Record<Part, readonly SecretName[]> = {
 
 export type Config = Settings & {
   readonly publicUrl: string;
+  /** Base of what authorities publish: revocation lists, their certificates, OCSP. */
+  readonly pkiUrl: string;
   readonly gatewayUrl: string;
   readonly deviceRegistryUrl: string;
   readonly directorUrl: string;
@@ -162,9 +164,11 @@ function storageProblems(settings: Settings | undefined, secrets: Secrets | unde
 
 function withDefaults(settings: Settings): Config {
   const embedded = `http://${urlHost(reachable(settings.SERVICES_HOST))}:${settings.SERVICES_PORT}`;
+  const publicUrl = settings.PUBLIC_URL ?? `http://localhost:${settings.PORT}`;
   return {
     ...settings,
-    publicUrl: settings.PUBLIC_URL ?? `http://localhost:${settings.PORT}`,
+    publicUrl,
+    pkiUrl: settings.PKI_URL ?? `${publicUrl}/pki`,
     gatewayUrl:
       settings.GATEWAY_URL ??
       `https://${urlHost(settings.GATEWAY_HOST[0] ?? "localhost")}:${settings.DEVICE_DOOR_PORT}`,

@@ -17,6 +17,9 @@ export const SETTINGS = z.object({
   PORT: port(3000).describe("Console port"),
   HOST: hostName.default("127.0.0.1").describe("Address the console binds"),
   PUBLIC_URL: httpUrl.optional().describe("Address people type; default http://localhost:PORT"),
+  PKI_URL: httpUrl
+    .optional()
+    .describe("Where certificates say that revocation lists and OCSP are, best http://; default <PUBLIC_URL>/pki"),
   DEVICE_DOOR_PORT: port(8443).describe("Device door (mutual TLS)"),
   DEVICE_DOOR_HOST: hostName.default("0.0.0.0").describe("Address the device door binds"),
   TOOLS_DOOR_PORT: port(8444).describe("Tools door (build machines)"),
