@@ -28,7 +28,13 @@ export function planParts(config: Config, mode: Mode): PartPlan[] {
   const decision = `http://${reachableHost(config.DECISION_HOST)}:${config.DECISION_PORT}`;
   const console = `http://${reachableHost(config.HOST)}:${config.PORT}`;
   return [
-    part("services", { entry: "services/main.ts", healthUrl: `${services}/health`, mode }),
+    // Of other back ends, the services ask only the image repository: the director looks at what it assigns.
+    part("services", {
+      entry: "services/main.ts",
+      healthUrl: `${services}/health`,
+      mode,
+      callsBackEnds: config.REPOSERVER_URL !== undefined,
+    }),
     part("gateway", { entry: "gateway/main.ts", healthUrl: `${decision}/health`, mode }),
     part("worker", { entry: "worker/main.ts", healthUrl: null, mode }),
     part("console", { entry: "app/main.ts", healthUrl: `${console}/api/health/live`, mode }),
@@ -73,16 +79,21 @@ export function reachableHost(host: string): string {
   return local.includes(":") ? `[${local}]` : local;
 }
 
-function part(name: Part, how: { entry: string; healthUrl: string | null; mode: Mode }): PartPlan {
+type PartKind = { entry: string; healthUrl: string | null; mode: Mode; callsBackEnds?: boolean };
+
+function part(name: Part, how: PartKind): PartPlan {
   const program = path.join(ROOT, how.entry);
   // The console reloads by itself in development; the other parts are restarted when a file they loaded changes.
   const before = how.mode === "development" && name !== "console" ? ["--watch", "--watch-preserve-output"] : [];
   const after = how.mode === "development" && name === "console" ? ["--dev"] : [];
-  const callsBackEnds = name !== "services";
+  const more: SecretName[] = [
+    ...((how.callsBackEnds ?? true) ? (["BACKEND_TOKEN"] as const) : []),
+    ...(name === "services" ? (["S3_SECRET_ACCESS_KEY"] as const) : []),
+  ];
   return {
     name,
     args: [...before, program, ...after],
     healthUrl: how.healthUrl,
-    secrets: [...REQUIRED_SECRETS[name], callsBackEnds ? "BACKEND_TOKEN" : "S3_SECRET_ACCESS_KEY"],
+    secrets: [...REQUIRED_SECRETS[name], ...more],
   };
 }
