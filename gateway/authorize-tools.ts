@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { isAppError } from "#lib/errors/app-error.ts";
+import { MACHINE_HEADER, printMachine } from "#lib/http/machine-header.ts";
 import { secretsEqual } from "#lib/keys/master-key.ts";
 import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
 import type { ToolsAccess, ToolsJudgement } from "./tools-access.ts";
@@ -11,7 +12,7 @@ import type { ToolsAccess, ToolsJudgement } from "./tools-access.ts";
  * `x-original-method`, `x-original-uri` (as received, undecoded), `x-original-address`, `x-original-certificate` (PEM, URL-encoded)
  * and the client's own `authorization`.
  *
- * @returns 204 with who it is and where it goes: send the request on to exactly `x-gatehouse-path` of `x-gatehouse-upstream`, which
+ * @returns 204 with who it is (`x-gatehouse-machine-client` goes on to our own services, for their audit log) and where it goes: send the request on to exactly `x-gatehouse-path` of `x-gatehouse-upstream`, which
  *   is what was judged; 401; 403 (scope, or no such address); 503 when nobody can know
  */
 export async function authorizeTools(
@@ -31,11 +32,13 @@ export async function authorizeTools(
   const judgement = await access.judge(shown, request);
   if (!judgement.allowed) return refusal(judgement);
   const { identity, to } = judgement;
+  const { client } = identity;
   return {
     status: 204,
     headers: {
-      "x-ats-namespace": identity.client.namespaceId,
-      "x-gatehouse-client": identity.client.clientId,
+      "x-ats-namespace": client.namespaceId,
+      [MACHINE_HEADER]: printMachine({ id: client.id, name: client.name, address: shown.address }),
+      "x-gatehouse-client": client.clientId,
       "x-gatehouse-scopes": identity.scopes.join(" "),
       "x-gatehouse-upstream": to.destination.upstream,
       "x-gatehouse-path": to.destination.path,

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TLSSocket } from "node:tls";
 import type { Ctx } from "#lib/ctx.ts";
+import { MACHINE_HEADER, printMachine } from "#lib/http/machine-header.ts";
 import { createPeerAddress } from "#lib/http/peer-address.ts";
 import { ATTEMPT_WINDOW_SECONDS } from "./attempt-limiter.ts";
 import type { DoorMetrics } from "./door-metrics.ts";
@@ -97,7 +98,7 @@ async function handle(door: Door, exchange: Exchange): Promise<void> {
     door.metrics.decided(judgement.allowed ? "tool_admitted" : `tool_${judgement.why}`);
     if (req.socket.destroyed) return;
     if (judgement.allowed) {
-      pass(door, { ...exchange, requestId }, judgement);
+      pass(door, { ...exchange, requestId, address }, judgement);
       return;
     }
     if (!expectsContinue) await drain(req);
@@ -110,10 +111,10 @@ async function handle(door: Door, exchange: Exchange): Promise<void> {
 
 function pass(
   door: Door,
-  { req, res, expectsContinue, requestId }: Exchange & { requestId: string },
+  { req, res, expectsContinue, requestId, address }: Exchange & { requestId: string; address: string },
   { identity, to }: Extract<ToolsJudgement, { allowed: true }>,
 ): void {
-  const { clientId, namespaceId } = identity.client;
+  const { id, name, clientId, namespaceId } = identity.client;
   const replies = door.live.get(clientId) ?? new Set();
   door.live.set(clientId, replies);
   replies.add(res);
@@ -125,7 +126,7 @@ function pass(
     upstreams: door.upstreams,
     destination: to.destination,
     traffic: TOOLS_TRAFFIC,
-    identity: { "x-ats-namespace": namespaceId },
+    identity: { "x-ats-namespace": namespaceId, [MACHINE_HEADER]: printMachine({ id, name, address }) },
     requestId,
     log: door.ctx.log.child({ requestId, clientId }),
     expectsContinue,

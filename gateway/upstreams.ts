@@ -2,6 +2,7 @@ import http from "node:http";
 import https from "node:https";
 import { type Breaker, createBreaker } from "#lib/backends/breaker.ts";
 import { type Config, requireSecret, type Secrets } from "#lib/config/load.ts";
+import { MACHINE_HEADER } from "#lib/http/machine-header.ts";
 import type { Destination } from "./path-map.ts";
 
 /** One back end as the door reaches it: kept-open connections, and the token it wants. */
@@ -44,7 +45,7 @@ export function createUpstreams(
           host: base.hostname.replace(/^\[|\]$/g, ""),
           ...(base.port === "" ? {} : { port: base.port }),
           path: `${base.pathname.replace(/\/$/, "")}${toPath(path)}`,
-          headers: { ...headers, ...authorization },
+          headers: { ...(external === undefined ? headers : withoutMachine(headers)), ...authorization },
         }),
     };
   };
@@ -60,4 +61,9 @@ export function createUpstreams(
       for (const agent of agents) agent.destroy();
     },
   };
+}
+
+/** Who builds here is no business of somebody else's service, which has no audit log of ours. */
+function withoutMachine({ [MACHINE_HEADER]: _, ...headers }: http.OutgoingHttpHeaders): http.OutgoingHttpHeaders {
+  return headers;
 }

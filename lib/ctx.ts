@@ -1,3 +1,4 @@
+import type { MachineActor } from "#lib/authz/actor.ts";
 import type { Config } from "#lib/config/load.ts";
 import type { Db } from "#lib/db/client.ts";
 import type { MasterKey } from "#lib/keys/master-key.ts";
@@ -13,6 +14,8 @@ export type Ctx = {
   /** Of the request at hand; goes to back ends and into the audit log. */
   readonly requestId: string;
   readonly namespaceId: string;
+  /** In the embedded services: the machine client for which a door asks. */
+  readonly machine?: MachineActor;
 };
 
 export const DEFAULT_NAMESPACE = "default";

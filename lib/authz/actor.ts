@@ -10,6 +10,9 @@ export type Actor =
   | { kind: "token"; id: string; name: string; role: Role; userId: string | null; address: string | null }
   | { kind: "system"; name: string };
 
+/** A build tool's client: the doors judge it by its scopes, so that no use case of the console takes one. */
+export type MachineActor = { kind: "machine"; id: string; name: string; address: string | null };
+
 export const SYSTEM: Actor = { kind: "system", name: "gatehouse" };
 /** Somebody with a shell on the server. */
 export const SHELL: Actor = { kind: "system", name: "command line" };

@@ -3,6 +3,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { type Ctx, DEFAULT_NAMESPACE } from "#lib/ctx.ts";
 import { isDatabaseDown } from "#lib/db/client.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
+import { MACHINE_HEADER, parseMachine } from "#lib/http/machine-header.ts";
 import { collectMetrics } from "#lib/http/metrics.ts";
 import { toOtaError } from "#lib/http/ota-errors.ts";
 import { knownRoutes } from "#lib/http/routes.ts";
@@ -35,7 +36,8 @@ const SOCKET_IDLE_MS = 120_000;
  * The HTTP server of the embedded OTA Connect services: what contracts/README.md asks of every one of them.
  *
  * - Each call carries `Authorization: Bearer <SERVICES_TOKEN>`, else 401 `{code:"unauthorized"}` before its body is read.
- * - `req.ctx` has the namespace of `x-ats-namespace` (default when absent) and the request id, which the reply echoes.
+ * - `req.ctx` has the namespace of `x-ats-namespace` (default when absent), the machine client for which a door asks, and the request id,
+ *   which the reply echoes.
  * - JSON bodies are parsed within limits by the strict parser of lib/uptane; the bytes stay in `req.rawBody`.
  * - An `AppError` becomes the contract's error body; unknown routes, methods, content types and broken JSON become plain text.
  */
@@ -62,7 +64,9 @@ export function createOtaServer(options: { ctx: Ctx; servicesToken: string }): F
     reply.header("x-ats-version", VERSION);
     req.ctx = { ...options.ctx, requestId: req.id, log: options.ctx.log.child({ requestId: req.id }) };
     if (req.routeOptions.config.open !== true) assertToken(req.headers.authorization, options.servicesToken);
-    req.ctx = { ...req.ctx, namespaceId: acceptNamespace(req.headers["x-ats-namespace"]) };
+    const machine = parseMachine(req.headers[MACHINE_HEADER]);
+    const namespaceId = acceptNamespace(req.headers["x-ats-namespace"]);
+    req.ctx = { ...req.ctx, namespaceId, ...(machine === null ? {} : { machine }) };
   });
   app.setNotFoundHandler((req, reply) => {
     const allowed = routes.methodsAt(req.url);

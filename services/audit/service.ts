@@ -27,6 +27,15 @@ export async function record(tx: Tx, ctx: Ctx, actor: Actor, entry: AuditRecord)
   await store.append(tx, { ctx, actor, entry, outcome: "done", settles: null });
 }
 
+/**
+ * As `record`, of a change that a build tool makes through a door. What the console changes here is recorded where its person is known, so
+ * there is no second entry of it.
+ */
+export async function recordByMachine(tx: Tx, ctx: Ctx, entry: AuditRecord): Promise<void> {
+  const { machine } = ctx;
+  if (machine !== undefined) await store.append(tx, { ctx, actor: machine, entry, outcome: "done", settles: null });
+}
+
 /** Commits the intent to change what a back end owns. @returns the sequence that `settle` completes */
 export async function recordRequested(ctx: Ctx, actor: Actor, entry: AuditRecord): Promise<bigint> {
   return ctx.db.$transaction((tx) => recordRequestedIn(tx, ctx, actor, entry));

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Actor } from "#lib/authz/actor.ts";
+import type { Actor, MachineActor } from "#lib/authz/actor.ts";
 import { AuditEntry, type AuditOutcome, type ListAudit } from "#lib/contracts/console/audit.ts";
 import { cursorPart, decodeCursor, encodeCursor, type Page } from "#lib/contracts/console/common.ts";
 import type { Ctx } from "#lib/ctx.ts";
@@ -21,7 +21,7 @@ const ABANDONED_UPLOAD_AFTER_MS = 2 * 60 * 60_000;
 
 export async function append(
   tx: Tx,
-  input: { ctx: Ctx; actor: Actor; entry: AuditRecord; outcome: AuditOutcome; settles: bigint | null },
+  input: { ctx: Ctx; actor: Actor | MachineActor; entry: AuditRecord; outcome: AuditOutcome; settles: bigint | null },
 ): Promise<bigint> {
   const { ctx, actor, entry } = input;
   await lockInTransaction(tx, `audit:${ctx.namespaceId}`);

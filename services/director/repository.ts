@@ -2,6 +2,7 @@ import type { Ctx } from "#lib/ctx.ts";
 import { lockInTransaction, shareLocksInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import type { Json } from "#lib/uptane/json.ts";
+import { recordByMachine } from "#services/audit/service.ts";
 import {
   currentRoot,
   ensureRepo,
@@ -75,7 +76,7 @@ const ROOT_CHANGE_MS = 300_000;
  * @see contracts/director.md section 1; contracts/reposerver-keyserver.md section 7.4
  */
 export async function pushDirectorRoot(ctx: Ctx, signedRoot: Json): Promise<StoredRoot> {
-  return changeRoot(ctx, (tx, repoId) => pushRootIn(tx, ctx, { repoId, signedRoot }));
+  return changeRoot(ctx, "keys.push_root", (tx, repoId) => pushRootIn(tx, ctx, { repoId, signedRoot }));
 }
 
 /**
@@ -84,7 +85,7 @@ export async function pushDirectorRoot(ctx: Ctx, signedRoot: Json): Promise<Stor
  * @throws AppError `ota.role_key_not_found` (the root key is offline) | `ota.no_repo_for_namespace` | `keys.unsealable`
  */
 export async function rotateDirectorRoot(ctx: Ctx): Promise<StoredRoot> {
-  return changeRoot(ctx, (tx, repoId) => rotateRootIn(tx, ctx, repoId));
+  return changeRoot(ctx, "keys.rotate", (tx, repoId) => rotateRootIn(tx, ctx, repoId));
 }
 
 /** Nobody signs while the keys change: call it first in a transaction that signs a device's metadata, before any other lock. */
@@ -92,13 +93,19 @@ export async function holdKeys(tx: Tx, repoId: string): Promise<void> {
   await shareLocksInTransaction(tx, [lockOf(repoId)]);
 }
 
-async function changeRoot(ctx: Ctx, change: (tx: Tx, repoId: string) => Promise<StoredRoot>): Promise<StoredRoot> {
+async function changeRoot(
+  ctx: Ctx,
+  action: "keys.push_root" | "keys.rotate",
+  change: (tx: Tx, repoId: string) => Promise<StoredRoot>,
+): Promise<StoredRoot> {
   const repoId = await requireDirectorRepo(ctx);
   return ctx.db.$transaction(
     async (tx) => {
       await lockInTransaction(tx, lockOf(repoId));
       const root = await change(tx, repoId);
       await outdateAll(tx, ctx.namespaceId);
+      const target = { kind: "repository", id: "director", name: "director repository" } as const;
+      await recordByMachine(tx, ctx, { action, target, after: { "root version": root.version } });
       return root;
     },
     { timeout: ROOT_CHANGE_MS },

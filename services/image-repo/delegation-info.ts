@@ -1,5 +1,7 @@
 import { otaInstant } from "#lib/contracts/ota/common.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import { recordByMachine } from "#services/audit/service.ts";
+import { REPOSITORY } from "./audited.ts";
 import { readDelegations } from "./delegations.ts";
 import type { ImageRepoCtx } from "./images.ts";
 import { lockRepo } from "./roles.ts";
@@ -35,6 +37,8 @@ export async function setFriendlyName(
   await ctx.db.$transaction(async (tx) => {
     await lockRepo(tx, repoId);
     await store.putDelegation(tx, ctx.namespaceId, name, { friendlyName, updatedAt: ctx.clock() });
+    const after = { role: name, friendlyName };
+    await recordByMachine(tx, ctx, { action: "delegations.change", target: REPOSITORY, after });
   });
 }
 

@@ -8,7 +8,9 @@ import {
   parseDelegationKeys,
 } from "#lib/uptane/delegations.ts";
 import type { Json } from "#lib/uptane/json.ts";
+import { recordByMachine } from "#services/audit/service.ts";
 import { currentRoot, type StoredRoot } from "#services/keyserver/service.ts";
+import { REPOSITORY } from "./audited.ts";
 import { type DelegatedDocument, readDelegated } from "./delegated-document.ts";
 import type { ImageRepoCtx } from "./images.ts";
 import { lockRepo, publishDelegations, publishImages } from "./roles.ts";
@@ -83,6 +85,8 @@ export async function putDelegated(
     });
     await store.putDelegatedTargets(tx, ctx.namespaceId, name, document.targets);
     await publishDelegations(tx, { ctx, repoId, root });
+    const after = { role: name, version: document.version, images: document.targets.length };
+    await recordByMachine(tx, ctx, { action: "delegations.change", target: REPOSITORY, after });
   });
 }
 
@@ -130,6 +134,8 @@ async function changeDelegations(
       after.roles.map(({ name }) => name),
     );
     await publishImages(tx, { ctx, repoId, root });
+    const facts = { roles: after.roles.map(({ name }) => name), keys: [...after.keys.keys()] };
+    await recordByMachine(tx, ctx, { action: "delegations.change", target: REPOSITORY, after: facts });
   });
 }
 

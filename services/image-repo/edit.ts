@@ -1,6 +1,7 @@
 import { publishEvent } from "#lib/db/events.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import type { JsonObject } from "#lib/uptane/json.ts";
+import { type AuditFacts, recordByMachine } from "#services/audit/service.ts";
 import { currentRoot } from "#services/keyserver/service.ts";
 import { acceptProprietary } from "./custom.ts";
 import type { ImageRepoCtx } from "./images.ts";
@@ -73,6 +74,13 @@ async function change(
     await store.putImage(tx, ctx.namespaceId, after);
     await publishImages(tx, { ctx, repoId, root });
     await publishEvent(tx, ctx.namespaceId, { topic: "image", subjectId: filename });
+    const target = { kind: "image", id: filename } as const;
+    await recordByMachine(tx, ctx, { action: "image.change", target, before: saidOf(before), after: saidOf(after) });
     return after;
   });
+}
+
+/** Names only: the publisher's own part may be long, and is nobody's business. */
+function saidOf({ uri, hardwareIds, proprietary }: store.ImageRow): AuditFacts {
+  return { uri, hardwareIds, proprietary: Object.keys(proprietary ?? {}) };
 }

@@ -5,6 +5,7 @@ import { locksInTransaction, shareLocksInTransaction, type Tx } from "#lib/db/cl
 import { publishEvent } from "#lib/db/events.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import type { TargetFormat } from "#lib/uptane/roles.ts";
+import { recordByMachine } from "#services/audit/service.ts";
 import { countAssigned } from "#services/fleet/service.ts";
 import { currentRoot, type StoredRoot } from "#services/keyserver/service.ts";
 import { lockRepo, publishImages, type RoleDocument, readRole } from "./roles.ts";
@@ -108,6 +109,8 @@ export async function deleteImage(ctx: ImageRepoCtx, repoId: string, filename: s
     await buryImages(tx, ctx.namespaceId, [image], ctx.clock());
     await publishImages(tx, { ctx, repoId, root });
     await publishEvent(tx, ctx.namespaceId, { topic: "image", subjectId: filename });
+    const target = { kind: "image", id: filename } as const;
+    await recordByMachine(tx, ctx, { action: "image.delete", target, before: bytesOf(image) });
     return image;
   });
   if (deleted.blobKey !== null) await removeUnlisted(ctx, [deleted.blobKey]);
@@ -191,7 +194,13 @@ async function listImage(tx: Tx, { ctx, repoId, root, image, staged }: Listing):
   const targets = await publishImages(tx, { ctx, repoId, root });
   await publishEvent(tx, ctx.namespaceId, { topic: "image", subjectId: image.filename });
   await keepBytes(tx, staged);
+  const target = { kind: "image", id: image.filename } as const;
+  await recordByMachine(tx, ctx, { action: "image.upload", target, after: bytesOf(image) });
   return targets;
+}
+
+function bytesOf({ sha256, length }: { sha256: string; length: number }): { sha256: string; length: number } {
+  return { sha256, length };
 }
 
 /** What nobody said anything about stays: bytes that are here already, the publisher's own part, the age. */

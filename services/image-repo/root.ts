@@ -5,7 +5,9 @@ import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { assertThreshold, parseEnvelope } from "#lib/uptane/envelope.ts";
 import type { Json } from "#lib/uptane/json.ts";
 import { METADATA_LIMITS } from "#lib/uptane/limits.ts";
+import { recordByMachine } from "#services/audit/service.ts";
 import { canSign, pushRootIn, rotateRootIn, type StoredRoot } from "#services/keyserver/service.ts";
+import { REPOSITORY } from "./audited.ts";
 import { lockRepo, publishDelegations, publishImages, type RoleDocument } from "./roles.ts";
 import { targetsKeysOf } from "./signed-list.ts";
 import * as store from "./store.ts";
@@ -35,6 +37,8 @@ export async function pushImageRoot(ctx: Ctx, repoId: string, signedRoot: Json):
     }
     await publishUnder(tx, { ctx, repoId, root, canName: after.length === OURS.length });
     await publishEvent(tx, ctx.namespaceId, KEYS_CHANGED);
+    const facts = { "root version": root.version };
+    await recordByMachine(tx, ctx, { action: "keys.push_root", target: REPOSITORY, after: facts });
   });
 }
 
@@ -50,6 +54,8 @@ export async function rotateImageRoot(ctx: Ctx, repoId: string): Promise<void> {
     const root = await rotateRootIn(tx, ctx, repoId);
     await publishImages(tx, { ctx, repoId, root });
     await publishEvent(tx, ctx.namespaceId, KEYS_CHANGED);
+    const after = { "root version": root.version };
+    await recordByMachine(tx, ctx, { action: "keys.rotate", target: REPOSITORY, after });
   });
 }
 

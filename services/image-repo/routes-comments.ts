@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { Comment, CommentFilenames, CommentFilter } from "#lib/contracts/ota/reposerver.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { parseEntity } from "#lib/http/ota-parse.ts";
+import { recordByMachine } from "#services/audit/service.ts";
 import type { OpenRepo } from "./routes.ts";
 import { findImage } from "./store.ts";
 import * as store from "./store-comments.ts";
@@ -27,7 +28,11 @@ export function registerCommentRoutes(app: FastifyInstance, openRepo: OpenRepo):
     if ((await findImage(ctx.db, ctx.namespaceId, filename)) === null) {
       throw new AppError("ota.target_not_found", "There is no such image.");
     }
-    await store.putComment(ctx.db, ctx.namespaceId, { filename, comment });
+    await ctx.db.$transaction(async (tx) => {
+      await store.putComment(tx, ctx.namespaceId, { filename, comment });
+      const target = { kind: "image", id: filename } as const;
+      await recordByMachine(tx, ctx, { action: "image.change", target, after: { comment: comment.slice(0, 300) } });
+    });
     return {};
   });
   app.post("/list-target-comments", async (req, reply) => {

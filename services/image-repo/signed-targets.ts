@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from "node:util";
 import type { Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import { recordByMachine } from "#services/audit/service.ts";
 import { countImageUses } from "#services/fleet/service.ts";
 import { currentRoot, latestRoot } from "#services/keyserver/service.ts";
+import { REPOSITORY } from "./audited.ts";
 import { type ImageRepoCtx, lockImages, removeUnlisted } from "./images.ts";
 import { lockRepo, publishSigned } from "./roles.ts";
 import {
@@ -78,6 +80,8 @@ async function putIn(
     throw new AppError("ota.invalid_version_bump", `The version must be ${version}, not ${list.document.version}.`);
   }
   await publishSigned(tx, { ctx, repoId, root, targets: list.document });
+  const after = { "targets version": version, images: list.items.length };
+  await recordByMachine(tx, ctx, { action: "keys.push_targets", target: REPOSITORY, after });
   return { checksum: list.document.checksum, unlisted };
 }
 

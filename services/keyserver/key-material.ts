@@ -1,7 +1,9 @@
 import type { Ctx } from "#lib/ctx.ts";
+import type { Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import type { KeyType } from "#lib/uptane/keys.ts";
 import { ROOT_ROLES, type RootRoleName } from "#lib/uptane/next-root.ts";
+import { type AuditRecord, recordByMachine } from "#services/audit/service.ts";
 import { latestRoot, lockRoot, rootOf } from "./root.ts";
 import { openPrivate } from "./sealing.ts";
 import * as store from "./store.ts";
@@ -24,8 +26,12 @@ export type RoleKeysFacts = {
  * @throws AppError `ota.keypair_not_found` (unknown, or offline) | `keys.unsealable`
  */
 export async function exportKey(ctx: Ctx, repoId: string, keyId: string): Promise<KeyPairJson> {
-  const [row] = await store.privateKeys(ctx.db, repoId, keyId);
-  if (row === undefined) throw missing();
+  const row = await ctx.db.$transaction(async (tx) => {
+    const [found] = await store.privateKeys(tx, repoId, keyId);
+    if (found === undefined) throw missing();
+    await recordKeyAct(tx, ctx, repoId, { action: "keys.export", after: { keyId } });
+    return found;
+  });
   ctx.log.info({ repoId, keyId }, "a private key was handed out");
   return toPair(ctx, repoId, row);
 }
@@ -37,8 +43,24 @@ export async function deletePrivateKey(ctx: Ctx, repoId: string, keyId: string):
     const deleted = await store.dropPrivateKeys(tx, repoId, { keyIds: [keyId] });
     if (deleted === 0) throw missing();
     await store.renewStamp(tx, repoId);
+    await recordKeyAct(tx, ctx, repoId, { action: "keys.take_offline", after: { keyId } });
   });
   ctx.log.info({ repoId, keyId }, "a private key was deleted");
+}
+
+/** What a machine client does with the keys of a repository, in the audit log. */
+export async function recordKeyAct(
+  tx: Tx,
+  ctx: Ctx,
+  repoId: string,
+  act: Pick<AuditRecord, "action" | "after">,
+): Promise<void> {
+  const kind = (await store.repoFacts(tx, repoId))?.kind ?? "standalone";
+  const target =
+    kind === "standalone"
+      ? ({ kind: "repository", id: repoId } as const)
+      : ({ kind: "repository", id: kind, name: `${kind} repository` } as const);
+  await recordByMachine(tx, ctx, { ...act, target });
 }
 
 /** The targets keys with their private parts; null when one of them is offline. @throws AppError `ota.no_repo_for_namespace` */

@@ -4,6 +4,7 @@ import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import type { Json, JsonObject } from "#lib/uptane/json.ts";
 import { generateKeyPair, type KeyPair, serverKeyId, signerFromPrivate, type TufKey } from "#lib/uptane/keys.ts";
 import { type FullRoot, judgeNextRoot, printFullRoot, type RootRoleName } from "#lib/uptane/next-root.ts";
+import { recordKeyAct } from "./key-material.ts";
 import { latestRoot, lockRoot, rootExpiry, rootOf, signNextRoot } from "./root.ts";
 import { sealedRow } from "./sealing.ts";
 import type { StoredRoot } from "./service.ts";
@@ -128,8 +129,10 @@ export async function setExpireNotBefore(ctx: Ctx, repoId: string, instant: Date
     return await ctx.db.$transaction(async (tx) => {
       const latest = await lockRoot(tx, repoId);
       await store.setExpireNotBefore(tx, repoId, instant);
-      if (latest.expiresAt.getTime() >= Math.floor(instant.getTime() / 1_000) * 1_000) return latest;
-      return signNextRoot(tx, ctx, { repoId, latest });
+      const lasts = latest.expiresAt.getTime() >= Math.floor(instant.getTime() / 1_000) * 1_000;
+      const root = lasts ? latest : await signNextRoot(tx, ctx, { repoId, latest });
+      await recordKeyAct(tx, ctx, repoId, { action: "keys.set_expiry", after: { notBefore: instant.toISOString() } });
+      return root;
     });
   } catch (cause) {
     if (!isAppError(cause, "ota.role_key_not_found")) throw cause;

@@ -28,6 +28,8 @@ export const AUDIT_ACTIONS = [
   "device.delete",
   "image.upload",
   "image.delete",
+  "image.change",
+  "delegations.change",
   "image.sign",
   "openpgp_key.add",
   "openpgp_key.remove",
@@ -40,6 +42,8 @@ export const AUDIT_ACTIONS = [
   "keys.push_root",
   "keys.push_targets",
   "keys.take_offline",
+  "keys.export",
+  "keys.set_expiry",
   "keys.re_sign",
 ] as const;
 export const AuditAction = z.enum(AUDIT_ACTIONS);
@@ -71,7 +75,11 @@ const Facts = z.record(z.string(), z.unknown()).nullable();
 export const AuditEntry = z.object({
   sequence: z.string(),
   at: Instant,
-  actor: z.object({ kind: z.enum(["user", "token", "system", "device"]), id: z.string().nullable(), name: z.string() }),
+  actor: z.object({
+    kind: z.enum(["user", "token", "system", "device", "machine"]),
+    id: z.string().nullable(),
+    name: z.string(),
+  }),
   action: AuditAction,
   outcome: AuditOutcome,
   settles: z.string().nullable(),
