@@ -266,6 +266,43 @@ describe("the director's client", () => {
   });
 });
 
+describe("the director's lists", () => {
+  it("digest what each device runs and is to run, so that it changes with either and with nothing else", async () => {
+    const { db, namespaceId } = ctx;
+    const others = Array.from({ length: 60 }, () => randomUUID());
+    const digests = async () => {
+      const found = await ctx.backends.director.digestDevices(ctx, [...others, uuid]);
+      expect(new Set(others.map((other) => found?.get(other))).size).toBe(1);
+      return found?.get(uuid);
+    };
+    const ecu = {
+      deviceUuid: uuid,
+      serial: "P",
+      namespaceId,
+      hardwareId: "rpi4",
+      keyType: "ED25519",
+      publicValue: "00",
+    };
+    await db.directorDevice.create({ data: { uuid, namespaceId, primarySerial: "P", registeredAt: new Date() } });
+    const seen = [await digests()];
+    const installed = { installedFilename: "app_1", installedSha256: "1".repeat(64), installedLength: 1 };
+    await db.directorEcu.create({ data: { ...ecu, primary: true, ...installed } });
+    seen.push(await digests());
+    const target = { targetFilename: "app_2", targetSha256: "2".repeat(64), targetLength: 1 };
+    const assigned = {
+      deviceUuid: uuid,
+      ecuSerial: "P",
+      namespaceId,
+      correlationId: `urn:here-ota:mtu:${randomUUID()}`,
+      ...target,
+    };
+    await db.directorAssignment.create({ data: assigned });
+    seen.push(await digests());
+    expect(new Set(seen).size).toBe(3);
+    expect(await digests()).toBe(seen[2]);
+  });
+});
+
 describe("the back ends' health", () => {
   it("names each with its latency, and the dead with its error", async () => {
     expect((await ctx.backends.probe(ctx)).map(({ name, ok }) => `${name} ${ok}`)).toEqual([

@@ -37,6 +37,8 @@ export type DirectorBackend = DirectorReads & {
   getManifest(call: BackendCall, of: { deviceUuid: string; sha256: string }): Promise<Buffer>;
   /** null from a director that has no such reading (one that is no Gatehouse). */
   getState(call: BackendCall, deviceUuid: string): Promise<DirectorDeviceState | null>;
+  /** For a device that its registry has lost. Only a Gatehouse can be told: the contract has registries do it among themselves. */
+  forgetDevice(call: BackendCall, deviceUuid: string): Promise<void>;
 };
 
 const FORCED_AT_ONCE = 8;
@@ -92,6 +94,16 @@ const State = z.object({
       assigned: EcuImage.extend({ correlationId: z.string(), inFlight: z.boolean() }).nullable(),
     }),
   ),
+  ended: z
+    .array(
+      z.object({
+        ecuSerial: z.string(),
+        correlationId: z.string(),
+        outcome: z.enum(["succeeded", "failed", "cancelled"]),
+        code: z.string(),
+      }),
+    )
+    .default([]),
 });
 
 export function createDirectorBackend(
@@ -167,6 +179,10 @@ export function createDirectorBackend(
         accept: [403, 404],
       });
       return reply.status === 200 ? parseReply(client, reply, State) : null;
+    },
+    async forgetDevice(call, deviceUuid) {
+      if (!(await find(call)).isGatehouse) return;
+      await client.send(call, { method: "DELETE", path: extension(deviceUuid), accept: [403, 404] });
     },
   };
 }

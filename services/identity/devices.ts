@@ -1,4 +1,5 @@
 import { type Actor, requirePermission } from "#lib/authz/actor.ts";
+import type { DirectorBackend } from "#lib/backends/director.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import type { Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
@@ -9,25 +10,33 @@ import type { IdentityCtx } from "./ctx.ts";
 import { revokeCertificatesOfDevice } from "./decisions.ts";
 import * as store from "./store.ts";
 
+type DeletionCtx = IdentityCtx & { readonly backends: { readonly director: Pick<DirectorBackend, "forgetDevice"> } };
+
 /**
  * Deletes a device: revokes its certificates first, so that it is out whatever the registry answers, then has the registry
- * forget it. When the registry fails, repeat the deletion.
+ * forget it, after a director that does not hear it from that registry. When either fails, repeat the deletion.
  *
  * @throws AppError `auth.forbidden` | `device.not_found` | `backend.*`
  */
-export async function deleteDevice(ctx: IdentityCtx, actor: Actor, uuid: string): Promise<void> {
+export async function deleteDevice(ctx: DeletionCtx, actor: Actor, uuid: string): Promise<void> {
   requirePermission(actor, "device.delete");
   const name = (await findDeviceNames(ctx.db, ctx.namespaceId, [uuid])).get(uuid);
   if (name === undefined) throw new AppError("device.not_found", "No device with this UUID is known here.");
   const entry = { action: "device.delete" as const, target: { kind: "device" as const, id: uuid, name } };
   await auditBackendChange(ctx, { actor, entry }, async (finish) => {
     const revoked = await ctx.db.$transaction((tx) => revokeCertificatesOfDevice(tx, ctx, actor, uuid));
+    if (isDirectorApart(ctx)) await ctx.backends.director.forgetDevice(ctx, uuid);
     await ctx.backends.registry.deleteDevice(ctx, uuid);
     await ctx.db.$transaction(async (tx) => {
       await forgetDeleted(tx, ctx, uuid);
       await finish(tx, { certificatesRevoked: revoked });
     });
   });
+}
+
+/** A registry tells the director that it shares an install with, and no other. */
+function isDirectorApart({ config }: Ctx): boolean {
+  return (config.DEVICE_REGISTRY_URL === undefined) !== (config.DIRECTOR_URL === undefined);
 }
 
 /** What the embedded registry does in its own transaction: an external one knows neither the fleet index nor our updates. */

@@ -43,8 +43,10 @@ async function readPage(ctx: BackendCtx, { offset, crawl }: { offset: number; cr
   const { registry, director } = ctx.backends;
   if (ctx.config.DEVICE_REGISTRY_URL === undefined) {
     const { uuids } = await director.listDevices(ctx, window);
-    // The director's list does not say what has changed: each device is read once a crawl.
-    const devices = uuids.filter(isUuid).map((uuid) => ({ uuid, digest: String(crawl) }));
+    const known = uuids.filter(isUuid);
+    const digests = known.length === 0 ? null : await director.digestDevices(ctx, known);
+    // A director that does not say what has changed: each device is read once a crawl.
+    const devices = known.map((uuid) => ({ uuid, digest: digests?.get(uuid) ?? String(crawl) }));
     await ctx.db.$transaction((tx) => store.noteListed(tx, ctx.namespaceId, { crawl, at: ctx.clock(), devices }));
     return uuids.length;
   }

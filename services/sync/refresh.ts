@@ -68,6 +68,8 @@ async function refreshDevice(ctx: BackendCtx, claimed: store.Claimed): Promise<v
   const { uuid } = claimed;
   const row = await findForSync(ctx.db, ctx.namespaceId, uuid);
   const facts = await readFacts(ctx, uuid, row);
+  // The embedded director hears it from nobody else; an external one is its own registry's.
+  if (facts === null && ctx.config.DIRECTOR_URL === undefined) await ctx.backends.director.forgetDevice(ctx, uuid);
   if (facts === null || (facts.listed === null && row === null)) {
     await removeGone(ctx, uuid);
     return;
@@ -125,6 +127,7 @@ async function decide(
     events: facts.events,
     reports: facts.reports,
     registryStatus: facts.listed?.deviceStatus ?? null,
+    ended: facts.state?.ended ?? [],
     targets: correlationId === null ? null : await findTargets(ctx.db, ctx.namespaceId, correlationId),
     goneSince: claimed.goneSince,
   });

@@ -1,5 +1,5 @@
 import type { ListedReport } from "#lib/backends/device-registry.ts";
-import type { QueueItem } from "#lib/contracts/ota/director.ts";
+import type { DirectorDeviceState, QueueItem } from "#lib/contracts/ota/director.ts";
 import type { DeviceProgress } from "#lib/domain/update-progress.ts";
 import type { FleetEcu, SyncedRow } from "#services/fleet/service.ts";
 
@@ -19,6 +19,8 @@ export type Observed = {
   readonly events: readonly string[];
   /** null from an embedded registry, which no external director reports to. */
   readonly reports: readonly ListedReport[] | null;
+  /** How assignments ended, by a director that is a Gatehouse; of any other nothing is known. */
+  readonly ended: DirectorDeviceState["ended"];
   /** The registry's word for the device's state; null from an embedded one. */
   readonly registryStatus: string | null;
   /** By hardware id what the update under way has devices install, when it is one of ours. */
@@ -53,8 +55,12 @@ function howItEnded(seen: Observed, correlationId: string): DeviceProgress | nul
   if (report?.result.success === false) {
     return { ...step, kind: "failed", code: report.result.code, text: report.result.description };
   }
+  const ended = seen.ended.filter((assignment) => assignment.correlationId === correlationId);
+  const failed = ended.find(({ outcome }) => outcome === "failed");
+  if (failed !== undefined) return { ...step, kind: "failed", code: failed.code };
   const installed = installedImages(seen);
   if (installed !== null) return { ...step, kind: "updated", filenames: installed };
+  if (ended.some(({ outcome }) => outcome === "cancelled")) return { ...step, kind: "cancelled" };
   if (report !== undefined || seen.goneSince === null) return null;
   if (seen.now.getTime() - seen.goneSince.getTime() < REPORT_WITHIN_MS) return null;
   if (seen.registryStatus === "UpToDate") return { ...step, kind: "cancelled" };

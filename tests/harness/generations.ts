@@ -143,6 +143,10 @@ function answerDirector(
     const values = [...devices.keys()].slice(offset, offset + Number(query.get("limit") ?? 50));
     return { status: 200, body: page(values, devices.size, query) };
   }
+  if (path === "/api/v1/admin/devices/list-installed-targets") {
+    const known = (body as string[]).filter((uuid) => devices.has(uuid));
+    return { status: 200, body: { values: Object.fromEntries(known.map((uuid) => [uuid, [installedTarget(uuid)]])) } };
+  }
   const [, registered] = /^\/api\/v1\/admin\/devices\/([^/]+)$/.exec(path) ?? [];
   if (registered !== undefined) {
     if (!devices.has(registered)) return { status: 404, body: { code: "device_missing_primary_ecu", description: "" } };
@@ -154,6 +158,12 @@ function answerDirector(
       assignments.set(uuid, [{ correlationId, inFlight: false, ecu: `ecu-${uuid}`, filename: "app_2" }]);
     }
     return { status: 201, body: generation === "A" ? given : { affected: given, notAffected: {} } };
+  }
+  if (path === "/api/v1/assignments" && method === "GET") {
+    if (generation === "A") return null;
+    const ids = (query.get("ids") ?? "").split(",").slice(0, 50);
+    const queues = ids.map((uuid) => [uuid, (assignments.get(uuid) ?? []).map((it) => queueItem(it))]);
+    return { status: 200, body: Object.fromEntries(queues) };
   }
   if (path === "/api/v1/assignments") {
     const dropped = (body as string[]).filter((uuid) => assignments.get(uuid)?.some(({ inFlight }) => !inFlight));
@@ -169,6 +179,11 @@ function answerDirector(
     return { status: 204, body: {} };
   }
   return { status: 200, body: (assignments.get(held) ?? []).map((it) => queueItem(it)) };
+}
+
+function installedTarget(uuid: string) {
+  const { filepath: filename, hash } = INSTALLED;
+  return { ecuId: `ecu-${uuid}`, checksum: { method: "sha256", hash: hash.sha256 }, filename, hardwareId: "rpi4" };
 }
 
 function queueItem({ correlationId, inFlight, ecu, filename }: FakeAssignment) {

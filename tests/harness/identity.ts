@@ -7,7 +7,7 @@ import { AppError } from "#lib/errors/app-error.ts";
 import type { ErrorCode } from "#lib/errors/codes.ts";
 import { listAudit, verifyChain } from "#services/audit/service.ts";
 import { removeDevice, upsertDevice } from "#services/fleet/service.ts";
-import type { IdentityCtx } from "#services/identity/service.ts";
+import type { deleteDevice, IdentityCtx } from "#services/identity/service.ts";
 import { createTestClock, createTestCtx, type TestClock } from "#tests/harness/ctx.ts";
 
 /** A registry that keeps its rows where the real one shows them, and can be told to be away. */
@@ -18,7 +18,7 @@ export type TestRegistry = IdentityCtx["backends"]["registry"] & {
   readonly created: { uuid: string; deviceName: string; deviceId: string }[];
 };
 
-export type IdentityWorld = { ctx: IdentityCtx; registry: TestRegistry; clock: TestClock };
+export type IdentityWorld = { ctx: Parameters<typeof deleteDevice>[0]; registry: TestRegistry; clock: TestClock };
 
 /** A context in a namespace of its own, on a shared database. */
 export function identityWorld(databaseUrl: string, like?: Ctx): IdentityWorld {
@@ -26,7 +26,9 @@ export function identityWorld(databaseUrl: string, like?: Ctx): IdentityWorld {
   const base = createTestCtx(databaseUrl, { clock, ...(like === undefined ? {} : { like }), poolSize: 4 });
   const namespaceId = like?.namespaceId ?? `ns-${randomUUID()}`;
   const registry = createTestRegistry({ ...base, namespaceId });
-  return { ctx: { ...base, namespaceId, backends: { registry } }, registry, clock };
+  // Registry and director of one install: the one tells the other.
+  const director = { forgetDevice: () => Promise.reject(new Error("the registry does this")) };
+  return { ctx: { ...base, namespaceId, backends: { registry, director } }, registry, clock };
 }
 
 function createTestRegistry(ctx: Ctx): TestRegistry {

@@ -211,6 +211,8 @@ export type DirectorDeviceState = {
     } | null;
     assigned: { filename: string; sha256: string; correlationId: string; inFlight: boolean } | null;
   }[];
+  /** How its latest assignments ended, the last word of each ECU and correlation id. */
+  ended: { ecuSerial: string; correlationId: string; outcome: "succeeded" | "failed" | "cancelled"; code: string }[];
 };
 
 /** jsonb refuses NUL, canonical form refuses fractions and half surrogate pairs. */

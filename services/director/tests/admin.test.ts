@@ -136,6 +136,16 @@ describe("the director's admin reads", () => {
     expect((await outdate("default")).status).toBe(202);
   });
 
+  it("forget a device that somebody else's registry has lost, of their own namespace only", async () => {
+    const { uuid } = device(2);
+    const forget = (namespace: string) =>
+      director.ask("DELETE", `/api/v1/admin/devices/${uuid}/gatehouse`, { namespace });
+    expect((await forget("elsewhere")).status).toBe(204);
+    expect((await get(`/${uuid}`)).status).toBe(200);
+    for (const _again of ["", "again"]) expect((await forget("default")).status).toBe(204);
+    expect((await get(`/${uuid}`)).status).toBe(404);
+  });
+
   it("need the services token", async () => {
     const reply = await director.app.inject({ method: "GET", url: "/api/v1/admin/devices" });
     expect(reply.statusCode).toBe(401);

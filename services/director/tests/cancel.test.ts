@@ -125,7 +125,7 @@ describe("cancelling what the device has fetched", () => {
       "unknown",
     ]);
     const state = await director.ask("GET", `/api/v1/admin/devices/${device.uuid}/gatehouse/state`);
-    expect(state.json).toMatchObject({ mayStillInstall: true });
+    expect(state.json).toMatchObject({ mayStillInstall: true, ended: [{ outcome: "cancelled" }] });
     expect((await device.fetch()).targets.size).toBe(0);
     expect(device.wants()).toBe(NEW.filepath);
     await device.report();

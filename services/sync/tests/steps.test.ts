@@ -39,6 +39,9 @@ const row = (change: Partial<SyncedRow> = {}): SyncedRow => ({
   ecus: [ecu(OLD)],
   ...change,
 });
+const ended = (outcome: "succeeded" | "failed" | "cancelled", correlationId = OURS) => ({
+  ended: [{ ecuSerial: "e", correlationId, outcome, code: "19" }],
+});
 const UNDER_WAY = row({ status: "assigned", correlationId: OURS, ecus: [ecu(OLD, NEW)] });
 
 function decide(change: Partial<Observed>) {
@@ -51,6 +54,7 @@ function decide(change: Partial<Observed>) {
     events: [],
     reports: [],
     registryStatus: "UpToDate",
+    ended: [],
     targets: null,
     goneSince: null,
     ...change,
@@ -100,6 +104,15 @@ describe("what external back ends say of a device", () => {
       { row: UNDER_WAY, reports: [report(false)], queue: [queued(OTHER, false)] },
       [`failed ${OURS} 7`, `assigned ${OTHER}`],
     ],
+    ["has failed, by its director alone", { row: UNDER_WAY, ...ended("failed") }, [`failed ${OURS} 19`]],
+    ["had it taken back, by its director", { row: UNDER_WAY, ...ended("cancelled") }, [`cancelled ${OURS}`]],
+    [
+      "had it taken back, and installed it all the same",
+      { row: UNDER_WAY, ...ended("cancelled"), ecus: [ecu(NEW)] },
+      [`updated ${OURS}`],
+    ],
+    ["has failed at another update", { row: UNDER_WAY, ...ended("failed", OTHER) }, []],
+    ["has a success by its director, but does not run it", { row: UNDER_WAY, ...ended("succeeded") }, []],
     ["has lost its assignment just now", { row: UNDER_WAY }, []],
     ["had its assignment taken back", { row: UNDER_WAY, goneSince: LONG_AGO }, [`cancelled ${OURS}`]],
     [

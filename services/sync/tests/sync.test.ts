@@ -54,6 +54,20 @@ async function crawlAll() {
   while ((await refreshDirty(ctx)) > 0);
 }
 const row = (uuid: string) => ctx.db.fleetDevice.findFirst({ where: { uuid } });
+/** As the embedded registry writes them. */
+async function addRows(uuids: readonly string[]) {
+  const { namespaceId } = ctx;
+  const columns = { hardwareIds: [], installedFilenames: [], assignedFilenames: [], status: "never_seen" };
+  const rows = uuids.map((uuid) => ({
+    ...columns,
+    namespaceId,
+    uuid,
+    name: uuid,
+    deviceId: uuid,
+    statusAt: clock.now,
+  }));
+  await ctx.db.fleetDevice.createMany({ data: rows });
+}
 const heard = async (uuid: string) => {
   await noteTraffic(ctx, [uuid]);
   while ((await refreshDirty(ctx)) > 0);
@@ -163,16 +177,49 @@ describe("the fleet index of external back ends", () => {
     expect(await row(uuid)).toMatchObject({ name: "known", certificateState: "allowed" });
   });
 
+  it("has the embedded director forget what an external registry has lost, and no external one", async () => {
+    const told: string[] = [];
+    const forgetDevice = async (_call: unknown, uuid: string) => void told.push(uuid);
+    const settings = [["DEVICE_REGISTRY_URL"], ["DEVICE_REGISTRY_URL", "DIRECTOR_URL"]];
+    const uuids: string[] = [];
+    for (const external of settings) {
+      await reopen("A", external);
+      const uuid = randomUUID();
+      await addRows([uuid]);
+      const { backends } = ctx;
+      const director = { ...backends.director, forgetDevice };
+      ctx = { ...ctx, backends: { ...backends, director } };
+      await heard(uuid);
+      expect(await row(uuid)).toBeNull();
+      uuids.push(uuid);
+    }
+    expect(told).toEqual(uuids.slice(0, 1));
+  });
+
+  it.each([
+    ["B", "the one device whose queue has changed", 1],
+    ["A", "every device, since it has no list of queues", 3],
+  ] as const)("with an external director [%s] alone, a later crawl reads %s", async (generation, _what, read) => {
+    await reopen(generation, ["DIRECTOR_URL"]);
+    const uuids = ["one", "two", "three"].map((name) => theirs.addDevice(name));
+    await addRows(uuids);
+    await crawlAll();
+    const [changed = ""] = uuids;
+    const correlationId = `urn:here-ota:mtu:${randomUUID()}`;
+    theirs.assignments.set(changed, [{ correlationId, inFlight: false, ecu: `ecu-${changed}`, filename: "app_2" }]);
+    clock.advance(600_000);
+    const before = theirs.seen.length;
+    await crawlAll();
+    const asked = theirs.seen.slice(before).filter((request) => /^GET \/api\/v1\/assignments\/[^?]/.test(request));
+    expect(asked).toHaveLength(read);
+    expect(await row(changed)).toMatchObject({ status: "assigned", assignedFilenames: ["app_2"] });
+  });
+
   it("with an external director alone, keeps the devices that the embedded registry wrote", async () => {
     await reopen("B", ["DIRECTOR_URL"]);
     const uuid = theirs.addDevice("theirs");
-    const namespaceId = ctx.namespaceId;
-    const columns = { hardwareIds: [], installedFilenames: [], assignedFilenames: [] };
     const [known, silent] = [uuid, randomUUID()];
-    for (const own of [known, silent]) {
-      const device = { namespaceId, uuid: own, name: own, deviceId: own, status: "never_seen", statusAt: clock.now };
-      await ctx.db.fleetDevice.create({ data: { ...device, ...columns } });
-    }
+    await addRows([known, silent]);
     const stranger = theirs.addDevice("unknown to the registry");
     await crawlAll();
     expect(await row(known)).toMatchObject({ name: known, installedFilenames: ["base-1"], status: "up_to_date" });
