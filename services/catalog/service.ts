@@ -3,7 +3,9 @@ import { type Actor, requirePermission } from "#lib/authz/actor.ts";
 import type { BackendCtx } from "#lib/backends/backends.ts";
 import type { Image } from "#lib/contracts/console/images.ts";
 import { publishEvent } from "#lib/db/events.ts";
+import { AppError } from "#lib/errors/app-error.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
+import { countAssigned } from "#services/fleet/service.ts";
 import { verifyUploadedImage } from "#services/verification/service.ts";
 import { getImage } from "./images.ts";
 import { assertNew } from "./names.ts";
@@ -49,6 +51,7 @@ export async function deleteImage(ctx: BackendCtx, actor: Actor, filename: strin
     target: { kind: "image" as const, id: filename, name: filename },
     before: { sha256, length },
   };
+  await assertUnused(ctx, filename);
   await auditBackendChange(ctx, { actor, entry }, async (finish) => {
     await ctx.backends.reposerver.deleteImage(ctx, filename);
     await ctx.db.$transaction(async (tx) => {
@@ -56,6 +59,15 @@ export async function deleteImage(ctx: BackendCtx, actor: Actor, filename: strin
       await finish(tx, {});
     });
   });
+}
+
+/** The embedded repository looks for itself, under its own lock; an external one knows nothing of what this install has assigned. */
+async function assertUnused(ctx: BackendCtx, filename: string): Promise<void> {
+  if (ctx.config.REPOSERVER_URL === undefined) return;
+  const assigned = await countAssigned(ctx.db, ctx.namespaceId, filename);
+  if (assigned === 0) return;
+  const devices = assigned === 1 ? "device" : "devices";
+  throw new AppError("image.in_use", `The image is assigned to ${assigned} ${devices}. Cancel the update first.`);
 }
 
 async function send(ctx: BackendCtx, actor: Actor, { fields, file, measured }: UploadForm): Promise<void> {
