@@ -7,6 +7,7 @@ export type Api = {
   get(path: string): Promise<Reply>;
   post(path: string, body: unknown): Promise<Reply>;
   patch(path: string, body: unknown): Promise<Reply>;
+  delete(path: string): Promise<Reply>;
   upload(fields: Record<string, string>, file: Uint8Array<ArrayBuffer>): Promise<Reply>;
 };
 
@@ -24,6 +25,7 @@ export function createApi(baseUrl: string, token: string): Api {
     get: (path) => call(path, { method: "GET" }),
     post: (path, body) => sendJson("POST", path, body),
     patch: (path, body) => sendJson("PATCH", path, body),
+    delete: (path) => call(path, { method: "DELETE" }),
     upload(fields, file) {
       const form = new FormData();
       for (const [name, value] of Object.entries(fields)) form.set(name, value);
