@@ -18,7 +18,7 @@ export type AdmissionBook = {
   close(): Promise<void>;
 };
 
-/** Announced on the channel instead of a fingerprint: an authority changed. */
+/** Announced on the channel instead of a fingerprint: an authority changed. Behind a `#` stands the number of the change. */
 const EVERYTHING = "*";
 
 /**
@@ -35,7 +35,8 @@ export async function openAdmissionBook(ctx: Ctx, databaseUrl: string): Promise<
     databaseUrl,
     channel: ADMISSION_CHANNEL,
     onChange(announced) {
-      const fingerprint = announced === EVERYTHING ? null : announced;
+      const target = announced?.split("#")[0] ?? EVERYTHING;
+      const fingerprint = target === EVERYTHING ? null : target;
       if (fingerprint === null) memory.forgetAll();
       else memory.forget(fingerprint);
       announce(fingerprint);

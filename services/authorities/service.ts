@@ -8,6 +8,7 @@ export {
   openBootstrapCa,
   openFleetCa,
 } from "./authorities.ts";
+export { type AdmissionChange, announceChange, announceChanges } from "./changes.ts";
 export {
   type DoorCertificate,
   type DoorName,

@@ -7,10 +7,11 @@ import type {
 } from "#lib/contracts/console/certificates.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { type DbOrTx, lockInTransaction, type Tx } from "#lib/db/client.ts";
-import { ADMISSION_CHANNEL, notify, publishEvent } from "#lib/db/events.ts";
+import { publishEvent } from "#lib/db/events.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { certificatePem } from "#lib/pki/certificates.ts";
 import { auditBackendChange, record } from "#services/audit/service.ts";
+import { announceChange } from "#services/authorities/service.ts";
 import { recordActivity, setCertificate, showNewDevice } from "#services/fleet/service.ts";
 import { readCertificate, requireRow } from "./certificates.ts";
 import type { IdentityCtx } from "./ctx.ts";
@@ -145,7 +146,7 @@ export async function allowCertificate(ctx: IdentityCtx, actor: Actor, input: Al
       decided: { at: now, by: actor.name },
     });
     if (!inserted) return;
-    await notify(tx, ADMISSION_CHANNEL, input.fingerprint);
+    await announceChange(tx, ctx, { fingerprint: input.fingerprint, verb: "allowlisted" });
     await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: input.fingerprint });
     await record(tx, ctx, actor, {
       action: "certificate.allow",
@@ -197,7 +198,7 @@ export async function applyDecision(
       detail: { fingerprint },
     });
   }
-  await notify(tx, ADMISSION_CHANNEL, row.fingerprint);
+  await announceChange(tx, ctx, { fingerprint: row.fingerprint, verb: decision.verb });
   await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: row.fingerprint });
 }
 

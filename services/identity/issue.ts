@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import { type Actor, requirePermission } from "#lib/authz/actor.ts";
 import type { CredentialBundle, IssueDevice } from "#lib/contracts/console/devices.ts";
 import type { Ctx } from "#lib/ctx.ts";
-import { ADMISSION_CHANNEL, notify, publishEvent } from "#lib/db/events.ts";
+import { publishEvent } from "#lib/db/events.ts";
 import { issueDeviceCertificate } from "#lib/pki/issue.ts";
 import { generateCertificateKey } from "#lib/pki/keys.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
-import { loadDoorRootPem, openFleetCa } from "#services/authorities/service.ts";
+import { announceChange, loadDoorRootPem, openFleetCa } from "#services/authorities/service.ts";
 import { recordActivity, setCertificate, showNewDevice } from "#services/fleet/service.ts";
 import { assertTomlSafe, credentialBundle } from "./bundle.ts";
 import type { IdentityCtx } from "./ctx.ts";
@@ -72,7 +72,7 @@ export async function issueDevice(
         await setCertificate(tx, ctx.namespaceId, { deviceUuid, fingerprint, state: "allowed", notAfter, simulated });
         const text = `Its certificate was issued by ${actor.name}.`;
         await recordActivity(tx, ctx.namespaceId, { deviceUuid, at: now, kind: "certificate", text });
-        await notify(tx, ADMISSION_CHANNEL, fingerprint);
+        await announceChange(tx, ctx, { fingerprint, verb: "issued" });
         await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: fingerprint });
       }
       await finish(tx, { fingerprint: certificate.fingerprint, serial: certificate.serialHex });

@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import type { Actor } from "#lib/authz/actor.ts";
 import type { ProvisionDevice } from "#lib/contracts/ota/provisioning.ts";
 import type { Ctx } from "#lib/ctx.ts";
-import { ADMISSION_CHANNEL, notify, publishEvent } from "#lib/db/events.ts";
+import { publishEvent } from "#lib/db/events.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
 import { makePkcs12 } from "#lib/pki/pkcs12.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
-import { BOOTSTRAP_CA_NAME, loadDoorRootPem } from "#services/authorities/service.ts";
+import { announceChange, BOOTSTRAP_CA_NAME, loadDoorRootPem } from "#services/authorities/service.ts";
 import { findDeviceByOemId, recordActivity, setCertificate, showNewDevice } from "#services/fleet/service.ts";
 import { policyOf } from "./bootstrap.ts";
 import type { IdentityCtx } from "./ctx.ts";
@@ -138,7 +138,7 @@ async function recordProvisioned(
   await setCertificate(tx, ctx.namespaceId, { deviceUuid, fingerprint, state, notAfter });
   const text = `It registered with the provisioning credential ${credential.description}.`;
   await recordActivity(tx, ctx.namespaceId, { deviceUuid, at: now, kind: "certificate", text });
-  await notify(tx, ADMISSION_CHANNEL, fingerprint);
+  await announceChange(tx, ctx, { fingerprint, verb: "issued" });
   await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: fingerprint });
 }
 

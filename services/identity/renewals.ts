@@ -1,9 +1,9 @@
 import { SYSTEM } from "#lib/authz/actor.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import type { Tx } from "#lib/db/client.ts";
-import { ADMISSION_CHANNEL, notify, publishEvent } from "#lib/db/events.ts";
+import { publishEvent } from "#lib/db/events.ts";
 import { record } from "#services/audit/service.ts";
-import { findGraceDays } from "#services/authorities/service.ts";
+import { announceChanges, findGraceDays } from "#services/authorities/service.ts";
 import { applyDecision, lockCertificate } from "./decisions.ts";
 import * as store from "./store.ts";
 
@@ -46,8 +46,12 @@ export async function takePlace(
   const graceDays = taken.graceDays ?? (await findGraceDays(tx, ctx, row?.authorityId ?? null));
   const graceUntil = new Date(ctx.clock().getTime() + graceDays * DAY_MS);
   const replaced = await store.endOthers(tx, ctx.namespaceId, { ...taken, graceUntil });
+  await announceChanges(
+    tx,
+    ctx,
+    replaced.map((fingerprint) => ({ fingerprint, verb: "replaced" })),
+  );
   for (const fingerprint of replaced) {
-    await notify(tx, ADMISSION_CHANNEL, fingerprint);
     await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: fingerprint });
   }
   return replaced;
