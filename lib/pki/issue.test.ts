@@ -5,6 +5,7 @@ import { parseCertificate } from "#lib/pki/certificates.ts";
 import {
   createFleetCa,
   createServerCa,
+  crossSign,
   type IssuedCredentials,
   type IssuingCa,
   issueDeviceCertificate,
@@ -58,8 +59,10 @@ describe("an authority", () => {
     const open = (pem: string) => () => openIssuingCa(made.certificate, pem);
     expect(open(generateCertificateKey().privateKeyPem)).toThrow(expect.objectContaining({ code: "pki.key_mismatch" }));
     expect(open("rubbish")).toThrow(expect.objectContaining({ code: "pki.malformed" }));
-    const ed25519 = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-    expect(open(ed25519)).toThrow(unsupported);
+    const p224 = generateKeyPairSync("ec", { namedCurve: "secp224r1" })
+      .privateKey.export({ type: "pkcs8", format: "pem" })
+      .toString();
+    expect(open(p224)).toThrow(unsupported);
   });
 
   it("keeps its private key out of what can be printed", () => {
@@ -123,6 +126,88 @@ describe("a device certificate", () => {
     for (const deviceUuid of ["", "truck-17", UUID.toUpperCase(), `${UUID}\n`]) {
       await expect(deviceCertificate({ deviceUuid })).rejects.toThrow(unsupported);
     }
+  });
+});
+
+describe("an authority of each kind of key", () => {
+  const published = {
+    crlUrl: "http://pki.example/pki/a.crl",
+    certificateUrl: "http://pki.example/pki/a.crt",
+    ocspUrl: "http://pki.example/pki/ocsp",
+  };
+
+  it.each([
+    ["P-256", "ecdsa-with-SHA256"],
+    ["P-384", "ecdsa-with-SHA384"],
+    ["RSA-3072", "sha256WithRSAEncryption"],
+    ["Ed25519", "ED25519"],
+  ] as const)("%s signs itself and devices in a form that openssl verifies", async (keyKind, algorithm) => {
+    const own = await createFleetCa({ commonName: `CA ${keyKind}`, now, keyKind, validForDays: 730 });
+    const issuing = { ...openIssuingCa(own.certificate, own.privateKeyPem), published };
+    const leaf = await issueDeviceCertificate({
+      ca: issuing,
+      deviceUuid: UUID,
+      publicKey: generateCertificateKey().publicKey,
+      now,
+    });
+    expect(own.certificate.key.type).toBe(keyKind);
+    expect(own.certificate.notAfter).toEqual(new Date(Math.floor(now.getTime() / 1000) * 1000 + 730 * DAY_MS));
+    expect(isSignedBy(leaf.certificate, own.certificate)).toBe(true);
+    folder.write("kind-ca.pem", own.certificatePem);
+    folder.write("kind-leaf.pem", leaf.certificatePem);
+    const at = Math.floor(now.getTime() / 1000);
+    expect(
+      folder.run(`verify -x509_strict -purpose sslclient -attime ${at} -CAfile kind-ca.pem kind-leaf.pem`),
+    ).toContain("OK");
+    const text = folder.run("x509 -in kind-leaf.pem -noout -text");
+    expect(text).toContain(`Signature Algorithm: ${algorithm}`);
+    for (const url of Object.values(published)) expect(text).toContain(`URI:${url}`);
+  });
+
+  it.each(["rsa:1024", "ec -pkeyopt ec_paramgen_curve:secp521r1"])("%s is no key that signs here", (kind) => {
+    folder.run(`req -x509 -newkey ${kind} -nodes -keyout weak.key -out weak.pem -subj /CN=weak`);
+    expect(() => certificateSigner(folder.read("weak.key"))).toThrow(unsupported);
+  });
+
+  it("names itself in what it signs byte for byte, in whatever string type an outside tool wrote its name", async () => {
+    folder.write("names.cnf", "[req]\nstring_mask=default\ndistinguished_name=dn\n[dn]\n");
+    folder.run(
+      "req -x509 -config names.cnf -newkey rsa:2048 -nodes -keyout own.key -out own.pem -days 30 -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign -subj /C=DE/O=Works/CN=Own",
+    );
+    const own = openIssuingCa(parseCertificate(folder.read("own.pem")), folder.read("own.key"));
+    const { publicKey } = generateCertificateKey();
+    const leaf = await issueDeviceCertificate({ ca: own, deviceUuid: UUID, publicKey, now: new Date() });
+    folder.write("own-leaf.pem", leaf.certificatePem);
+    expect(folder.run("verify -x509_strict -CAfile own.pem own-leaf.pem")).toContain("OK");
+  });
+});
+
+describe("a cross-certificate", () => {
+  it("makes who trusts only the next server CA believe what the old one signed, and nothing more", async () => {
+    const old = await createFleetCa({ commonName: "Old server CA", now });
+    const next = await createServerCa({ commonName: "Next server CA", now });
+    const server = await issueServerCertificate({
+      ca: openIssuingCa(old.certificate, old.privateKeyPem),
+      names: ["gate.example"],
+      now,
+    });
+    const cross = await crossSign({
+      ca: openIssuingCa(next.certificate, next.privateKeyPem),
+      other: old.certificate,
+      now,
+      validForDays: 30,
+    });
+    for (const [name, pem] of Object.entries({ old, next, server, cross })) {
+      folder.write(`x-${name}.pem`, pem.certificatePem);
+    }
+    const verify = (roots: string, extra: string) =>
+      folder.talk(
+        `verify -x509_strict -purpose sslserver -attime ${Math.floor(now.getTime() / 1000)} -CAfile ${roots} ${extra}x-server.pem`,
+      );
+    expect(await verify("x-next.pem", "-untrusted x-cross.pem ")).toContain("OK");
+    expect(await verify("x-old.pem", "-untrusted x-cross.pem ")).toContain("OK");
+    expect(await verify("x-next.pem", "")).toContain("unable to get local issuer certificate");
+    expect(cross.certificate.notAfter.getTime() - now.getTime()).toBeLessThanOrEqual(30 * DAY_MS);
   });
 });
 

@@ -1,9 +1,11 @@
 import "reflect-metadata";
-import { createHash, type KeyObject, randomBytes } from "node:crypto";
+import { type KeyObject, X509Certificate as OpenSslCertificate } from "node:crypto";
 import { isIP } from "node:net";
 import {
+  AuthorityInfoAccessExtension,
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
+  CRLDistributionPointsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
   type Extension,
@@ -13,18 +15,25 @@ import {
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
-  X509CertificateGenerator,
 } from "@peculiar/x509";
 import { AppError } from "#lib/errors/app-error.ts";
-import { type CertificateFacts, certificatePem, parseCertificate } from "#lib/pki/certificates.ts";
-import { signedPartOf } from "#lib/pki/der.ts";
+import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import { CANONICAL_UUID } from "#lib/pki/device-id.ts";
-import { type CertificateSigner, certificateSigner, generateCertificateKey } from "#lib/pki/keys.ts";
+import { type CaKeyKind, type CertificateSigner, certificateSigner, generateCertificateKey } from "#lib/pki/keys.ts";
+import { type IssuedCertificate, keyIdentifier, signCertificate, spkiSha256 } from "#lib/pki/sign.ts";
+
+export type { IssuedCertificate } from "#lib/pki/sign.ts";
 
 /** An authority that can sign: its certificate and the handle of its key. */
-export type IssuingCa = { readonly certificate: CertificateFacts; readonly signer: CertificateSigner };
+export type IssuingCa = {
+  readonly certificate: CertificateFacts;
+  readonly signer: CertificateSigner;
+  /** Where it publishes what it revoked; stands in every certificate that it signs. */
+  readonly published?: PublishedAt;
+};
 
-export type IssuedCertificate = { readonly certificate: CertificateFacts; readonly certificatePem: string };
+/** Addresses that a certificate carries for its whole life. */
+export type PublishedAt = { readonly crlUrl: string; readonly certificateUrl: string; readonly ocspUrl: string };
 
 /** A certificate together with its new private key (PKCS#8 PEM), which exists nowhere else. */
 export type IssuedCredentials = IssuedCertificate & { readonly privateKeyPem: string };
@@ -34,23 +43,57 @@ const CA_VALID_FOR_DAYS = 3653;
 /** Devices' clocks run late: a certificate is valid from a little before it is made. */
 const BACKDATED_MS = 3_600_000;
 
+type NewCa = { commonName: string; now: Date; keyKind?: CaKeyKind; validForDays?: number };
+
 /**
- * Makes the CA that signs device certificates: P-256, ten years, signs leaves only (path length 0).
+ * Makes a CA that signs device certificates: P-256 and ten years unless told otherwise, signs leaves only (path length 0).
  *
  * @see contracts/gateway.md section 5 step 1
  */
-export function createFleetCa(input: { commonName: string; now: Date }): Promise<IssuedCredentials> {
-  return createCa(input);
+export function createFleetCa(input: NewCa): Promise<IssuedCredentials> {
+  return createCa(input, 0);
 }
 
-/** Makes the CA that signs the doors' server certificates; separate, so that a fleet CA can be replaced without devices losing the server. */
-export function createServerCa(input: { commonName: string; now: Date }): Promise<IssuedCredentials> {
-  return createCa(input);
+/**
+ * Makes the CA that signs the doors' server certificates; separate, so that a fleet CA can be replaced without devices losing the
+ * server. It may have another CA below it: the one that it replaces one day.
+ */
+export function createServerCa(input: NewCa): Promise<IssuedCredentials> {
+  return createCa(input, 1);
 }
 
 /** Makes the CA of the shared certificates with which devices register; no door takes what it signs for a device. */
-export function createBootstrapCa(input: { commonName: string; now: Date }): Promise<IssuedCredentials> {
-  return createCa(input);
+export function createBootstrapCa(input: NewCa): Promise<IssuedCredentials> {
+  return createCa(input, 0);
+}
+
+/**
+ * Signs another authority's name and key, so that who trusts only `ca` believes what that one signed.
+ *
+ * @param other its own certificate; what comes out has the same subject, key and key identifier
+ * @throws AppError `pki.unsupported` when `ca` has expired
+ * @see RFC 5280 section 3.2 (cross-certificates)
+ */
+export function crossSign(input: {
+  ca: IssuingCa;
+  other: CertificateFacts;
+  now: Date;
+  validForDays: number;
+}): Promise<IssuedCertificate> {
+  const { ca, other, now } = input;
+  const { publicKey } = new OpenSslCertificate(other.der);
+  return signCertificate({
+    subject: subjectOf(other),
+    issuer: subjectOf(ca.certificate),
+    publicKey,
+    signer: ca.signer,
+    ...lifetime(ca, now, input.validForDays),
+    extensions: [
+      ...caExtensions(0),
+      new SubjectKeyIdentifierExtension(other.ski ?? keyIdentifier(publicKey)),
+      new AuthorityKeyIdentifierExtension(issuerKeyIdentifier(ca)),
+    ],
+  });
 }
 
 /**
@@ -60,10 +103,15 @@ export function createBootstrapCa(input: { commonName: string; now: Date }): Pro
  */
 export function openIssuingCa(certificate: CertificateFacts, privateKeyPem: string): IssuingCa {
   const signer = certificateSigner(privateKeyPem);
-  if (sha256Hex(spkiOf(signer.publicKey)) !== certificate.spkiSha256) {
+  if (spkiSha256(signer.publicKey) !== certificate.spkiSha256) {
     throw new AppError("pki.key_mismatch", "The authority's private key does not belong to its certificate.");
   }
   return { certificate, signer };
+}
+
+/** What points from something that was signed to its signer, lower-case hex. @see RFC 5280 section 4.2.1.1 */
+export function issuerKeyIdentifier(ca: IssuingCa): string {
+  return ca.certificate.ski ?? keyIdentifier(ca.signer.publicKey);
 }
 
 /**
@@ -152,22 +200,25 @@ function clientExtensions(): Extension[] {
   ];
 }
 
-async function createCa(input: { commonName: string; now: Date }): Promise<IssuedCredentials> {
-  const key = generateCertificateKey();
+async function createCa(input: NewCa, pathLength: number): Promise<IssuedCredentials> {
+  const key = generateCertificateKey(input.keyKind);
   const issued = await signCertificate({
     subject: nameOf(input.commonName),
     issuer: nameOf(input.commonName),
     publicKey: key.publicKey,
     signer: certificateSigner(key.privateKeyPem),
     notBefore: wholeSeconds(input.now.getTime() - BACKDATED_MS),
-    notAfter: wholeSeconds(input.now.getTime() + CA_VALID_FOR_DAYS * DAY_MS),
-    extensions: [
-      new BasicConstraintsExtension(true, 0, true),
-      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-      new SubjectKeyIdentifierExtension(keyIdentifier(key.publicKey)),
-    ],
+    notAfter: wholeSeconds(input.now.getTime() + (input.validForDays ?? CA_VALID_FOR_DAYS) * DAY_MS),
+    extensions: [...caExtensions(pathLength), new SubjectKeyIdentifierExtension(keyIdentifier(key.publicKey))],
   });
   return { ...issued, privateKeyPem: key.privateKeyPem };
+}
+
+function caExtensions(pathLength: number): Extension[] {
+  return [
+    new BasicConstraintsExtension(true, pathLength, true),
+    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+  ];
 }
 
 type Leaf = {
@@ -181,7 +232,7 @@ type Leaf = {
 function signLeaf(ca: IssuingCa, leaf: Leaf): Promise<IssuedCertificate> {
   return signCertificate({
     subject: leaf.subject,
-    issuer: new X509Certificate(new Uint8Array(ca.certificate.der)).subjectName,
+    issuer: subjectOf(ca.certificate),
     publicKey: leaf.publicKey,
     signer: ca.signer,
     notBefore: leaf.notBefore,
@@ -190,38 +241,24 @@ function signLeaf(ca: IssuingCa, leaf: Leaf): Promise<IssuedCertificate> {
       new BasicConstraintsExtension(false, undefined, true),
       ...leaf.extensions,
       new SubjectKeyIdentifierExtension(keyIdentifier(leaf.publicKey)),
-      new AuthorityKeyIdentifierExtension(ca.certificate.ski ?? keyIdentifier(ca.signer.publicKey)),
+      new AuthorityKeyIdentifierExtension(issuerKeyIdentifier(ca)),
+      ...publicationExtensions(ca.published),
     ],
   });
 }
 
-type ToSign = {
-  subject: Name;
-  issuer: Name;
-  publicKey: KeyObject;
-  signer: CertificateSigner;
-  notBefore: Date;
-  notAfter: Date;
-  extensions: Extension[];
-};
+/** @see RFC 5280 sections 4.2.1.13 and 4.2.2.1 */
+function publicationExtensions(published: PublishedAt | undefined): Extension[] {
+  if (published === undefined) return [];
+  return [
+    new CRLDistributionPointsExtension([published.crlUrl]),
+    new AuthorityInfoAccessExtension({ ocsp: published.ocspUrl, caIssuers: published.certificateUrl }),
+  ];
+}
 
-/** The library builds the signed part; the signer, which may live elsewhere, signs exactly those bytes. */
-async function signCertificate(toSign: ToSign): Promise<IssuedCertificate> {
-  const params = {
-    serialNumber: randomSerialHex(),
-    subject: toSign.subject,
-    issuer: toSign.issuer,
-    notBefore: toSign.notBefore,
-    notAfter: toSign.notAfter,
-    publicKey: spkiOf(toSign.publicKey),
-    signingAlgorithm: { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" },
-    extensions: toSign.extensions,
-  };
-  const draft = await X509CertificateGenerator.create({ ...params, signature: new Uint8Array(64).fill(1) });
-  const signature = toSign.signer.sign(signedPartOf(Buffer.from(draft.rawData)));
-  const signed = await X509CertificateGenerator.create({ ...params, signature: new Uint8Array(signature) });
-  const certificate = parseCertificate(Buffer.from(signed.rawData));
-  return { certificate, certificatePem: certificatePem(certificate) };
+/** Byte for byte as the CA has it: whoever checks a path compares names so. */
+function subjectOf(certificate: CertificateFacts): Name {
+  return new X509Certificate(new Uint8Array(certificate.der)).subjectName;
 }
 
 function nameOf(commonName: string, organizationalUnit?: string): Name {
@@ -245,26 +282,6 @@ function serverName(name: string): { type: "dns" | "ip"; value: string } {
   if (isIP(name) !== 0) return { type: "ip", value: name };
   if (DNS_NAME.test(name)) return { type: "dns", value: name.toLowerCase() };
   throw new AppError("pki.unsupported", `"${name}" is neither a DNS name nor an IP address.`);
-}
-
-/** 127 random bits: positive as DER wants it, never zero. */
-function randomSerialHex(): string {
-  const serial = randomBytes(16);
-  serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
-  return serial.toString("hex");
-}
-
-/** @see RFC 7093 section 2 (1): the first 160 bits of a SHA-256, here of the whole SubjectPublicKeyInfo (4). */
-function keyIdentifier(publicKey: KeyObject): string {
-  return sha256Hex(spkiOf(publicKey)).slice(0, 40);
-}
-
-function spkiOf(publicKey: KeyObject): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(publicKey.export({ type: "spki", format: "der" }));
-}
-
-function sha256Hex(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
 
 function wholeSeconds(timeMs: number): Date {
