@@ -22,6 +22,8 @@ export const DEEDS: Readonly<Record<AuditAction, string>> = {
   "credentials.build": "made the build credentials",
   "provisioning_credential.create": "created the provisioning credential",
   "provisioning_credential.revoke": "revoked the provisioning credential",
+  "enrolment_token.create": "created the enrolment token",
+  "enrolment_token.revoke": "revoked the enrolment token",
   "certificate.allow": "allowed the certificate",
   "certificate.approve": "approved the certificate of",
   "certificate.reject": "rejected the certificate of",

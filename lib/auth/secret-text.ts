@@ -6,6 +6,8 @@ const SECRET_BYTES = 32;
 export const TOKEN_PREFIX = "gh_";
 /** The secret of a machine client. */
 export const MACHINE_SECRET_PREFIX = "ghs_";
+/** With which a device asks for its first certificate. */
+export const ENROLMENT_TOKEN_PREFIX = "ght_";
 const TOKEN = /^gh_[A-Za-z0-9_-]{43}$/;
 
 /** A secret that a person or machine is given once; we keep its hash. 256 random bits need no slow hash. */

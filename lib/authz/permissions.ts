@@ -35,6 +35,7 @@ const ADMIN = [
   "device.delete",
   "certificate.decide",
   "credential.manage",
+  "enrolment.manage",
   "simulation.manage",
   "account.manage",
   "token.manage",

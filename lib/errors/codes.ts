@@ -57,6 +57,11 @@ export const ERROR_CODES = [
   "certificate.conflict",
   "provisioning_credential.not_found",
   "provisioning_credential.used_up",
+  "csr.malformed",
+  "csr.bad_proof",
+  "csr.weak_key",
+  "enrolment_token.not_found",
+  "enrolment_token.used_up",
   // OSTree objects
   "ostree.malformed",
   "ostree.too_large",

@@ -138,7 +138,7 @@ function readFacts(der: Buffer): CertificateFacts {
     serialHex: openssl.serialNumber.toLowerCase(),
     notBefore: validDate(parsed.notBefore),
     notAfter: validDate(parsed.notAfter),
-    key: publicKeyFacts(openssl),
+    key: publicKeyFacts(publicKeyOf(openssl)),
     spkiSha256: sha256(Buffer.from(parsed.publicKey.rawData)),
     signatureHash: signatureHashOf(parsed),
     ...usageFacts(parsed),
@@ -193,8 +193,8 @@ function isOnlyCommonName(openssl: OpenSslCertificate, commonName: string): bool
   return names.length === 1 && names[0] === `CN=${commonName}`;
 }
 
-function publicKeyFacts(certificate: OpenSslCertificate): PublicKeyFacts {
-  const key = publicKeyOf(certificate);
+/** What kind of key this is; null for one that can't be loaded. */
+export function publicKeyFacts(key: KeyObject | null): PublicKeyFacts {
   const details = key?.asymmetricKeyDetails;
   switch (key?.asymmetricKeyType) {
     case "ec": {
