@@ -3,22 +3,27 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TLSSocket } from "node:tls";
 import type { Refused } from "#lib/pki/admission.ts";
 import type { IdentityCtx } from "#services/identity/service.ts";
+import type { MenderCtx } from "#services/mender/service.ts";
 import { type Admission, cutRefused, decide } from "./admission.ts";
 import { openAdmissionBook } from "./admission-book.ts";
 import { openDoorLog } from "./door-log.ts";
 import type { DoorMetrics } from "./door-metrics.ts";
 import { DEVICE_TRAFFIC, forward } from "./forward.ts";
 import { createLiveConnections } from "./live-connections.ts";
+import { createMenderDoor, type MenderDoor } from "./mender-door.ts";
+import type { MenderUpstream } from "./mender-upstream.ts";
 import { isDownload, mapPath } from "./path-map.ts";
 import { type Peer, readPeer } from "./peer.ts";
 import { isProvisioning, provision, refuseDevice } from "./provisioning.ts";
 import { type DoorReply, nowhere, sendReply, UNAVAILABLE } from "./replies.ts";
-import { drain, openTlsDoor } from "./tls-door.ts";
+import { drain, openTlsDoor, type TlsDoor, type TlsDoorOptions } from "./tls-door.ts";
 import { openTrafficNotes, type TrafficNotes } from "./traffic-notes.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 export type DeviceDoor = {
   readonly port: number;
+  /** Of its own for Mender's devices; null where they come in by name, or there is no Mender server. */
+  readonly menderPort: number | null;
   isHealthy(): boolean;
   /** Takes a renewed certificate into use; it also happens by itself once a minute. */
   refreshCertificate(): Promise<void>;
@@ -46,6 +51,8 @@ export async function openDeviceDoor(options: {
   databaseUrl: string;
   upstreams: Upstreams;
   metrics: DoorMetrics;
+  /** The Mender server and its management API, where the gateway stands in front of one. */
+  mender?: { readonly upstream: MenderUpstream; readonly ctx: MenderCtx } | null;
 }): Promise<DeviceDoor> {
   const { ctx, metrics } = options;
   const live = createLiveConnections();
@@ -55,25 +62,54 @@ export async function openDeviceDoor(options: {
   book.follow((fingerprint) => void cutRefused(admission, fingerprint));
   const notes = openTrafficNotes(ctx);
   const door: Door = { ctx, metrics, notes, upstreams: options.upstreams, admission };
-  const opened = await openTlsDoor({
+  const { mender = null } = options;
+  const menderDoor = mender === null ? null : createMenderDoor({ ...mender, metrics, admission });
+  const shared = {
     ctx,
     name: "DEVICE_DOOR",
     metrics,
     limits: LIMITS,
-    onConnection: (socket) => live.add(socket, readPeer(socket)),
-    onRequest: (req, res, expectsContinue) => handle(door, req, res, expectsContinue),
+    onConnection: (socket: TLSSocket) => live.add(socket, readPeer(socket)),
+  } as const;
+  const opened = await openTlsDoor({
+    ...shared,
+    onRequest: (req, res, expectsContinue) =>
+      menderDoor?.isMeant(req) === true
+        ? menderDoor.handle(req, res, expectsContinue)
+        : handle(door, req, res, expectsContinue),
+    ...(menderDoor === null ? {} : { upgrades: { isMeant: menderDoor.isMeant, onUpgrade: menderDoor.upgrade } }),
   });
+  const own = await openOwnMenderDoor(ctx, menderDoor, shared);
   return {
     port: opened.port,
-    isHealthy: () => book.isFresh() && opened.isListening(),
-    refreshCertificate: opened.refreshCertificate,
+    menderPort: own?.port ?? null,
+    isHealthy: () => book.isFresh() && opened.isListening() && own?.isListening() !== false,
+    async refreshCertificate() {
+      await Promise.all([opened.refreshCertificate(), own?.refreshCertificate()]);
+    },
     async close() {
-      await opened.close();
+      await Promise.all([opened.close(), own?.close()]);
       await notes.close();
       await log.close();
       await book.close();
     },
   };
+}
+
+/** On MENDER_DOOR_PORT, with the device door's certificate and its admission; null without that setting. */
+async function openOwnMenderDoor(
+  ctx: IdentityCtx,
+  menderDoor: MenderDoor | null,
+  shared: Omit<TlsDoorOptions, "onRequest">,
+): Promise<TlsDoor | null> {
+  const port = ctx.config.MENDER_DOOR_PORT;
+  if (menderDoor === null || port === undefined) return null;
+  return openTlsDoor({
+    ...shared,
+    at: { port, setting: "MENDER_DOOR_PORT" },
+    onRequest: menderDoor.handle,
+    upgrades: { isMeant: () => true, onUpgrade: menderDoor.upgrade },
+  });
 }
 
 async function handle(door: Door, req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): Promise<void> {

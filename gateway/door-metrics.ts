@@ -1,3 +1,5 @@
+import type { MenderOutcome } from "#lib/contracts/console/mender.ts";
+
 /** What the door counts, in Prometheus' text format. Labels come from closed lists, so the number of series is bounded. */
 export type DoorMetrics = {
   connectionOpened(): void;
@@ -5,6 +7,8 @@ export type DoorMetrics = {
   handshakeFailed(): void;
   decided(code: string): void;
   replied(status: number): void;
+  /** What came of an authentication request at the Mender door. */
+  preauthorized(outcome: MenderOutcome): void;
   render(): string;
 };
 
@@ -14,6 +18,7 @@ export function createDoorMetrics(): DoorMetrics {
   let failures = 0;
   const decisions = new Map<string, number>();
   const replies = new Map<string, number>();
+  const preauthorizations = new Map<string, number>();
   return {
     connectionOpened() {
       open += 1;
@@ -27,6 +32,7 @@ export function createDoorMetrics(): DoorMetrics {
     },
     decided: (code) => void decisions.set(code, (decisions.get(code) ?? 0) + 1),
     replied: (status) => void replies.set(String(status), (replies.get(String(status)) ?? 0) + 1),
+    preauthorized: (outcome) => void preauthorizations.set(outcome, (preauthorizations.get(outcome) ?? 0) + 1),
     render: () =>
       [
         "# TYPE gatehouse_door_connections gauge",
@@ -39,6 +45,10 @@ export function createDoorMetrics(): DoorMetrics {
         ...[...decisions].map(([code, count]) => `gatehouse_door_decisions_total{code="${code}"} ${count}`),
         "# TYPE gatehouse_door_replies_total counter",
         ...[...replies].map(([status, count]) => `gatehouse_door_replies_total{status="${status}"} ${count}`),
+        "# TYPE gatehouse_mender_preauthorizations_total counter",
+        ...[...preauthorizations].map(
+          ([outcome, count]) => `gatehouse_mender_preauthorizations_total{outcome="${outcome}"} ${count}`,
+        ),
         "# TYPE process_resident_memory_bytes gauge",
         `process_resident_memory_bytes ${process.memoryUsage().rss}`,
         "# TYPE process_cpu_seconds_total counter",

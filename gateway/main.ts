@@ -5,6 +5,7 @@ import { ensureAuthorities } from "#services/authorities/service.ts";
 import { openDecisionPort } from "./decision-port.ts";
 import { openDeviceDoor } from "./device-door.ts";
 import { createDoorMetrics } from "./door-metrics.ts";
+import { createMenderUpstream } from "./mender-upstream.ts";
 import { openToolsAccess } from "./tools-access.ts";
 import { openToolsDoor } from "./tools-door.ts";
 import { createUpstreams } from "./upstreams.ts";
@@ -19,8 +20,13 @@ await runProcess("gateway", async ({ config, secrets, databaseUrl, ctx: base, on
   const ctx = { ...base, backends };
   await ensureAuthorities(ctx);
   const metrics = createDoorMetrics();
-  const door = await openDeviceDoor({ ctx, databaseUrl, upstreams, metrics });
-  onStop("device door", door.close);
+  const menderUpstream = createMenderUpstream(config);
+  const mender = menderUpstream === null ? null : { upstream: menderUpstream, ctx };
+  const door = await openDeviceDoor({ ctx, databaseUrl, upstreams, metrics, mender });
+  onStop("device door", async () => {
+    await door.close();
+    menderUpstream?.close();
+  });
   const toolsAccess = await openToolsAccess(ctx, databaseUrl);
   onStop("machine clients", toolsAccess.close);
   const toolsDoor = await openToolsDoor({ ctx, access: toolsAccess, upstreams, metrics });

@@ -26,6 +26,22 @@ const LIMITS = {
 } as const;
 const CERTIFICATE_CHECK_MS = 60_000;
 
+export type TlsDoorOptions = {
+  ctx: Ctx;
+  name: DoorName;
+  metrics: DoorMetrics;
+  limits: { requestMs: number; idleMs: number; connections: number };
+  onConnection: (socket: TLSSocket) => void;
+  onRequest: (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean) => Promise<void>;
+  /** Requests to upgrade that are taken as such; every other one is answered as if it had not asked. */
+  upgrades?: {
+    isMeant: (req: IncomingMessage) => boolean;
+    onUpgrade: (upgrade: { req: IncomingMessage; socket: TLSSocket; head: Buffer }) => Promise<void>;
+  };
+  /** Another port than the door's own, with the same certificate. */
+  at?: { port: number; setting: string };
+};
+
 /**
  * Opens a door: TLS 1.2 and 1.3, HTTP/1.1. A client certificate is asked for and may be any, or none: who may come in is
  * decided by request, so that a refusal can say why.
@@ -36,15 +52,8 @@ const CERTIFICATE_CHECK_MS = 60_000;
  * @throws AppError `start.failed` (the port) | `config.invalid` (an own certificate that can't be used)
  * @see docs/contracts/gateway.md section 1; RFC 8446 section 4.3.2
  */
-export async function openTlsDoor(options: {
-  ctx: Ctx;
-  name: DoorName;
-  metrics: DoorMetrics;
-  limits: { requestMs: number; idleMs: number; connections: number };
-  onConnection: (socket: TLSSocket) => void;
-  onRequest: (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean) => Promise<void>;
-}): Promise<TlsDoor> {
-  const { ctx, name, metrics, limits, onConnection, onRequest } = options;
+export async function openTlsDoor(options: TlsDoorOptions): Promise<TlsDoor> {
+  const { ctx, name, metrics, limits, onConnection, onRequest, upgrades } = options;
   const certificate = await loadDoorCertificate(ctx, name);
   const server = https.createServer({
     ...secureContext(certificate),
@@ -56,6 +65,7 @@ export async function openTlsDoor(options: {
     requestTimeout: limits.requestMs,
     keepAliveTimeout: LIMITS.keepAliveMs,
     maxHeaderSize: LIMITS.headerBytes,
+    shouldUpgradeCallback: (req) => upgrades?.isMeant(req) ?? false,
   });
   server.maxConnections = limits.connections;
   server.setTimeout(limits.idleMs);
@@ -68,12 +78,15 @@ export async function openTlsDoor(options: {
   server.on("tlsClientError", () => metrics.handshakeFailed());
   server.on("request", (req, res) => void onRequest(req, res, false));
   server.on("checkContinue", (req, res) => void onRequest(req, res, true));
-  const setting = `${name}_PORT` as const;
-  const port = await listenOn(server, {
-    host: ctx.config[`${name}_HOST` as const],
-    port: ctx.config[setting],
-    setting,
+  const upgraded = new Set<TLSSocket>();
+  server.on("upgrade", (req, duplex, head) => {
+    const socket = duplex as TLSSocket; // an https server's sockets are TLS
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+    void upgrades?.onUpgrade({ req, socket, head });
   });
+  const own = { port: ctx.config[`${name}_PORT` as const], setting: `${name}_PORT` };
+  const port = await listenOn(server, { host: ctx.config[`${name}_HOST` as const], ...(options.at ?? own) });
   const refreshCertificate = certificateRefresh(ctx, { name, server, first: certificate });
   const renewal = setInterval(refreshCertificate, CERTIFICATE_CHECK_MS);
   return {
@@ -82,6 +95,7 @@ export async function openTlsDoor(options: {
     refreshCertificate,
     async close() {
       clearInterval(renewal);
+      for (const socket of upgraded) socket.destroy();
       const closed = new Promise<void>((done) => server.close(() => done()));
       server.closeIdleConnections();
       const grace = setTimeout(() => server.closeAllConnections(), 2_000);

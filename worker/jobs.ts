@@ -3,6 +3,7 @@ import PgBoss from "pg-boss";
 import type { BackendCtx } from "#lib/backends/backends.ts";
 import { pruneEvents, settleUnknown } from "#services/audit/service.ts";
 import { renewDoorCertificate } from "#services/authorities/service.ts";
+import { pruneMenderLog } from "#services/mender/service.ts";
 import { scrubImages } from "#services/verification/service.ts";
 
 type Job = {
@@ -20,6 +21,7 @@ export const JOBS: readonly Job[] = [
   { name: "images-scrub", cron: "* * * * *", run: scrubImages, expireSeconds: 3_600 },
   { name: "door-certificate-renew", cron: "17 * * * *", run: renewDoorCertificate },
   { name: "audit-settle-unknown", cron: "* * * * *", run: settleUnknown },
+  { name: "mender-log-prune", cron: "* * * * *", run: pruneMenderLog },
   { name: "console-events-prune", cron: "*/5 * * * *", run: pruneEvents },
 ];
 

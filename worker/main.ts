@@ -2,6 +2,7 @@ import { createBackends } from "#lib/backends/backends.ts";
 import { runProcess } from "#lib/process.ts";
 import { startDueLoop } from "./due.ts";
 import { startJobs } from "./jobs.ts";
+import { startMenderLoops } from "./mender.ts";
 import { startSimulations } from "./simulations.ts";
 import { startSyncLoops } from "./sync.ts";
 import { startUpdateLoop } from "./updates.ts";
@@ -14,6 +15,7 @@ await runProcess("worker", async ({ config, secrets, databaseUrl, ctx, log, onSt
   onStop("updates", () => updates.stop());
   const due = startDueLoop(worker);
   onStop("due updates", () => due.stop());
+  for (const loop of startMenderLoops(worker)) onStop("the Mender server", () => loop.stop());
   for (const loop of startSyncLoops(worker)) onStop("reading external back ends", () => loop.stop());
   if (config.SIMULATED_DEVICES === "on") {
     const simulations = await startSimulations(worker, { databaseUrl, log });

@@ -17,8 +17,10 @@ import * as reads from "./store-read.ts";
 import * as store from "./store-write.ts";
 
 export type { FleetEcu } from "./ecus.ts";
+export { forgetMenderDevices, showMenderDevices } from "./mender.ts";
 export { getHardware, getManifest } from "./reported.ts";
 export { uuidsWithHardware } from "./store-filter.ts";
+export { findMenderId, listUnlisted as listUnlistedMender, type MenderRow } from "./store-mender.ts";
 export { findDeviceByOemId, findDeviceNames } from "./store-names.ts";
 export type { FleetCounts } from "./store-read.ts";
 export { findForSync, type SyncedRow } from "./store-sync.ts";

@@ -80,6 +80,9 @@ export async function openTestDoor(options: {
   upstreamUrl: string;
   /** Whether the director is somebody else's. */
   external?: boolean;
+  /** On top of the context's. */
+  settings?: Partial<Config>;
+  mender?: Parameters<typeof openDeviceDoor>[0]["mender"];
 }): Promise<TestDoor> {
   const config: Config = {
     ...options.ctx.config,
@@ -90,13 +93,15 @@ export async function openTestDoor(options: {
     reposerverUrl: options.upstreamUrl,
     treehubUrl: options.upstreamUrl,
     ...(options.external === true ? { DIRECTOR_URL: options.upstreamUrl } : {}),
+    ...options.settings,
   };
   const secrets: Secrets = { SERVICES_TOKEN };
   const ctx = { ...options.ctx, config };
   await ensureAuthorities(ctx);
   const upstreams: Upstreams = createUpstreams(config, secrets);
   const metrics = createDoorMetrics();
-  const door = await openDeviceDoor({ ctx, databaseUrl: options.databaseUrl, upstreams, metrics });
+  const { databaseUrl, mender = null } = options;
+  const door = await openDeviceDoor({ ctx, databaseUrl, upstreams, metrics, mender });
   const rootPem = await loadDoorRootPem(ctx);
   const at = (credentials: Credentials | null): tls.ConnectionOptions => ({
     host: "127.0.0.1",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MENDER_DEVICE_STATUSES } from "../mender.ts";
+import { MENDER_DEVICE_STATUSES } from "#lib/contracts/mender.ts";
 import { Fingerprint, Instant, ListQuery, pageOf, Uuid } from "./common.ts";
 import { endpoint } from "./endpoint.ts";
 

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { SYSTEM } from "#lib/authz/actor.ts";
+import type { MenderCtx } from "#services/mender/ctx.ts";
 import { acceptPending, listMenderLog, type Proven, preauthorize } from "#services/mender/service.ts";
+import { capEntries, MAX_ENTRIES } from "#services/mender/store-log.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { type MenderDouble, startMenderDouble } from "#tests/harness/mender/server.ts";
 import { type AuthStatus, normalisePem } from "#tests/harness/mender/state.ts";
 import { type MenderKey, menderCtx, newMenderKey, provenRequest } from "#tests/harness/mender/world.ts";
-import type { MenderCtx } from "../ctx.ts";
-import { capEntries, MAX_ENTRIES } from "../store-log.ts";
 
 let database: TestDatabase;
 let double: MenderDouble;

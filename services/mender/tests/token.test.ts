@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { MenderCtx } from "#services/mender/ctx.ts";
 import { requireMender } from "#services/mender/service.ts";
+import { findToken } from "#services/mender/store-token.ts";
+import { withToken } from "#services/mender/token.ts";
 import { createTestClock, type TestClock } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { expectRefusal } from "#tests/harness/identity.ts";
 import { type MenderDouble, startMenderDouble } from "#tests/harness/mender/server.ts";
 import { menderCtx } from "#tests/harness/mender/world.ts";
-import type { MenderCtx } from "../ctx.ts";
-import { findToken } from "../store-token.ts";
-import { withToken } from "../token.ts";
 
 const LOGIN = "POST /api/management/v1/useradm/auth/login";
 let database: TestDatabase;

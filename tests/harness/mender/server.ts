@@ -17,6 +17,8 @@ export type MenderDouble = {
   readonly artifacts: Map<string, Buffer>;
   /** How many calls of this method and path there were. */
   count(line: string): number;
+  /** How many WebSockets are open. */
+  openSockets(): number;
   close(): Promise<void>;
 };
 
@@ -58,6 +60,7 @@ export async function startMenderDouble(tls?: { cert: string; key: string }): Pr
     deployments,
     requests,
     artifacts,
+    openSockets: () => upgraded.size,
     count: (line) => requests.filter((request) => request.line === line).length,
     close: () =>
       new Promise((done) => {
