@@ -42,12 +42,20 @@ export function openBootstrapCa(ctx: Ctx): Promise<OpenedCa> {
   return openCa(ctx, "bootstrap");
 }
 
-type OpenedCa = IssuingCa & { readonly authorityId: string };
+export type OpenedCa = IssuingCa & { readonly authorityId: string };
 
 async function openCa(ctx: Ctx, kind: store.AuthorityKind): Promise<OpenedCa> {
   await ensureIssuingCa(ctx, kind);
   const row = await store.findIssuing(ctx.db, ctx.namespaceId, kind);
   if (row === null) throw new AppError("internal.unavailable", "This install has no open authority to issue with.");
+  return openStored(ctx, row);
+}
+
+/** @throws AppError `keys.unsealable` */
+export function openStored(
+  ctx: Pick<Ctx, "keys">,
+  row: { id: string; certificate: Uint8Array; sealedKey: Uint8Array },
+): OpenedCa {
   const privateKeyPem = ctx.keys.open(row.sealedKey, purposeOf(row.id)).toString("utf8");
   return { ...openIssuingCa(parseCertificate(row.certificate), privateKeyPem), authorityId: row.id };
 }

@@ -16,3 +16,4 @@ export {
   loadDoorCertificate,
   loadDoorRootPem,
 } from "./door-certificate.ts";
+export { type Issuer, listPublishedAuthorities, openIssuer } from "./issuing.ts";
