@@ -5,6 +5,7 @@ export type Role = (typeof ROLES)[number];
 const SUPPORT = [
   "device.read",
   "certificate.read",
+  "authority.read",
   "refusal.read",
   "image.read",
   "update.read",
@@ -34,6 +35,7 @@ const ADMIN = [
   "device.issue",
   "device.delete",
   "certificate.decide",
+  "authority.manage",
   "credential.manage",
   "enrolment.manage",
   "simulation.manage",
