@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,8 @@ import { join } from "node:path";
 export type OpensslFolder = {
   readonly path: string;
   run(args: string): string;
+  /** All it prints, whatever its exit code. */
+  tell(args: string): string;
   /** Without blocking, for what talks to a server of this process; all it prints, whatever its exit code. */
   talk(args: string, input?: string): Promise<string>;
   write(name: string, text: string): void;
@@ -20,6 +22,10 @@ export function openssl(): OpensslFolder {
     path: folder,
     run: (args) =>
       execFileSync("openssl", args.split(" "), { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }),
+    tell(args) {
+      const { stdout, stderr } = spawnSync("openssl", args.split(" "), { cwd: folder, encoding: "utf8" });
+      return stdout + stderr;
+    },
     talk: (args, input = "") =>
       new Promise((done, fail) => {
         const child = spawn("openssl", args.split(" "), { cwd: folder, timeout: 15_000 });
