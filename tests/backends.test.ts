@@ -10,6 +10,7 @@ import { type Actor, SYSTEM } from "#lib/authz/actor.ts";
 import { type BackendCtx, createBackends } from "#lib/backends/backends.ts";
 import { loadConfig } from "#lib/config/load.ts";
 import { ListImages } from "#lib/contracts/console/images.ts";
+import { deleteImage } from "#services/catalog/service.ts";
 import { renameDevice } from "#services/fleet/service.ts";
 import { addRepo, deletePrivateKey, describeKeys, ensureRepo } from "#services/keyserver/service.ts";
 import { createServices } from "#services/main.ts";
@@ -206,13 +207,32 @@ describe("the image repository's client", () => {
     classic.close();
   });
 
+  it("is not asked to delete what this install has assigned, when it is somebody else's", async () => {
+    await ctx.backends.reposerver.uploadImage(ctx, image("app_8", "eight"));
+    const port = (services.server.address() as AddressInfo).port;
+    const REPOSERVER_URL = `http://127.0.0.1:${port}`;
+    const external = connect(port, { REPOSERVER_URL, BACKEND_TOKEN: TOKEN });
+    const ours = { ...ctx, config: { ...ctx.config, REPOSERVER_URL }, backends: external };
+    const assign = (filenames: string[]) =>
+      ctx.db.fleetDevice.updateMany({ where: { uuid }, data: { assignedFilenames: filenames } });
+    const asked = () => ctx.db.auditEntry.count({ where: { action: "image.delete" } });
+    await assign(["app_8"]);
+    await expect(deleteImage(ours, SYSTEM, "app_8")).rejects.toMatchObject({ code: "image.in_use" });
+    expect(await asked()).toBe(0);
+    await assign([]);
+    await deleteImage(ours, SYSTEM, "app_8");
+    expect(await asked()).toBe(2);
+    external.close();
+  });
+
   it("reads another Gatehouse's repository with its pages and takes uploads in parts", async () => {
     await ctx.backends.reposerver.uploadImage(ctx, image("app_7", "seven"));
     const port = (services.server.address() as AddressInfo).port;
     const external = connect(port, { REPOSERVER_URL: `http://127.0.0.1:${port}`, BACKEND_TOKEN: TOKEN });
     expect(await external.reposerver.getImage(ctx, "app_7")).toMatchObject({ verification: { state: "verified" } });
     const { capabilities } = await external.inspect(ctx, "reposerver");
-    expect(capabilities?.every(({ isAvailable }) => isAvailable)).toBe(true);
+    const lacks = capabilities?.filter(({ isAvailable }) => !isAvailable).map(({ name }) => name);
+    expect(lacks).toEqual(["targets_key_export"]);
   });
 });
 

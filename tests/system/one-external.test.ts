@@ -7,14 +7,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { pushRepository } from "#tests/garage-push/push.ts";
+import { openRepository } from "#tests/garage-sign/client.ts";
 import { type Api, at, createApi, eventually } from "#tests/harness/api.ts";
 import {
-  authorizationOf,
   caOf,
   createLargeRepository,
   issueDevice,
   makeCredentials,
   pullAndCheck,
+  targetsKeyIn,
+  tokenOfNewClient,
 } from "#tests/harness/build-tools.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { type System, startSystem } from "#tests/harness/system.ts";
@@ -114,10 +116,20 @@ describe.each<Setting>(["DEVICE_REGISTRY_URL", "DIRECTOR_URL", "REPOSERVER_URL",
       const { repository, commit, drop } = createLargeRepository(20);
       onTestFinished(drop);
       const device = issueDevice(ours, "puller");
-      const headers = await authorizationOf(makeCredentials(ours, "build"));
-      const baseUrl = `${ours.toolsUrl}/treehub/api/v3/`;
-      await pushRepository({ repo: repository.path, baseUrl, headers, tls: { ca: caOf(device) } });
+      const doors = { toolsUrl: ours.toolsUrl, ca: caOf(device) };
+      const headers = await tokenOfNewClient(ours, doors, ["treehub:push", "repo:write"]);
+      const tls = { ca: doors.ca };
+      await pushRepository({ repo: repository.path, baseUrl: `${doors.toolsUrl}/treehub/api/v3/`, headers, tls });
       await pullAndCheck({ url: `${ours.door.url}/treehub`, commit, device });
+      const tool = openRepository({ repoUrl: `${doors.toolsUrl}/repo`, headers: () => headers, tls });
+      await tool.rootPull();
+      await tool.targetsPull();
+      const target = { name: "os", version: commit, hardwareIds: [HARDWARE], sha256: commit, length: 0 };
+      const filename = tool.targetsAdd({ ...target, format: "OSTREE" });
+      tool.targetsSign([targetsKeyIn(makeCredentials(ours, "build", "--with-targets-key"))]);
+      await tool.targetsPush();
+      const looked = await api.post(`/api/v1/images/${filename}/verification`, {});
+      expect(looked.body).toMatchObject({ state: "verified" });
       const path = `/api/v2/objects/${commit.slice(0, 2)}/${commit.slice(2)}.commit`;
       expect(await statusesOf(ours, path)).toEqual([404, 200]);
     });
