@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { text } from "node:stream/consumers";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Backends, createBackends } from "#lib/backends/backends.ts";
+import { asksForAllComments, readAllComments } from "#lib/backends/comments.ts";
 import { loadConfig } from "#lib/config/load.ts";
 import { type ContractServices, startContractServices } from "#tests/harness/generations.ts";
 
@@ -57,9 +58,9 @@ describe.each(["A", "B"] as const)("services of generation [%s]", (generation) =
     ]);
     const reposerver = await backends.inspect(CALL, "reposerver");
     expect(reposerver.generation).toBe(generation);
-    expect(reposerver.capabilities).toContainEqual(
-      expect.objectContaining({ name: "uploads_in_parts", isAvailable: false, reason: expect.any(String) }),
-    );
+    for (const name of ["uploads_in_parts", "key_rotation", "key_states", "targets_key_export"]) {
+      expect(reposerver.capabilities).toContainEqual({ name, isAvailable: false, reason: expect.any(String) });
+    }
   });
 
   it("are told of devices where they keep them", async () => {
@@ -77,6 +78,19 @@ describe.each(["A", "B"] as const)("services of generation [%s]", (generation) =
     const uuid = theirs.addDevice("one");
     const answer = await backends.director.assign(CALL, assignment([uuid]));
     expect(answer).toEqual({ affected: [uuid], notAffected: {} });
+  });
+
+  it("have all comments on images read as one list, however they page them", async () => {
+    const { theirs, backends } = await start(generation);
+    for (let index = 0; index < 1_100; index += 1) theirs.comments.push({ filename: `app_${index}`, comment: "x" });
+    const request = { service: "reposerver", method: "GET", headers: {}, body: null } as const;
+    const all = { ...request, path: "/api/v1/user_repo/comments" };
+    expect([asksForAllComments(all), asksForAllComments({ ...all, path: `${all.path}?offset=0` })]).toEqual([
+      true,
+      false,
+    ]);
+    const reply = await readAllComments(backends.relay, CALL, all);
+    expect(JSON.parse(await text(reply.body))).toEqual(theirs.comments);
   });
 
   it("are asked by the proxy under their own addresses", async () => {

@@ -2,6 +2,7 @@
 
 import { KeyRound } from "lucide-react";
 import { useId, useState } from "react";
+import { useLack } from "#components/shell/use-lack.ts";
 import { Button } from "#components/ui/button.tsx";
 import { Callout } from "#components/ui/callout.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
@@ -24,6 +25,7 @@ export function BuildDialog({ onClose }: { onClose: () => void }) {
   const [days, setDays] = useState(365);
   const [offlineKeys, setOfflineKeys] = useState(false);
   const [withTargetsKey, setWithTargetsKey] = useState(false);
+  const noTargetsKey = useLack("reposerver", "targets_key_export");
   if (build.data !== undefined) {
     const warning =
       "Whoever has this file can push images in the name of this client. If it is lost, revoke the client and make another one.";
@@ -80,7 +82,8 @@ export function BuildDialog({ onClose }: { onClose: () => void }) {
         />
         <Checkbox
           label="Put the private targets key in"
-          hint="Only for tools that sign the list of images by themselves."
+          hint={noTargetsKey ?? "Only for tools that sign the list of images by themselves."}
+          disabled={noTargetsKey !== null}
           checked={withTargetsKey}
           onChange={(event) => setWithTargetsKey(event.target.checked)}
         />

@@ -2,6 +2,7 @@
 
 import { Cpu, ShieldCheck } from "lucide-react";
 import Link from "next/link";
+import { useLack } from "#components/shell/use-lack.ts";
 import { Card } from "#components/ui/card.tsx";
 import { type Column, DataTable } from "#components/ui/data-table.tsx";
 import { Digest } from "#components/ui/digest.tsx";
@@ -51,6 +52,7 @@ const COLUMNS: readonly Column<Ecu>[] = [
 
 /** Each ECU with what it says it runs and what it is to run. */
 export function SoftwareTab({ device }: { device: Device }) {
+  const unproven = useLack("director", "device_state");
   if (device.ecus.length === 0) {
     return (
       <EmptyState icon={Cpu} title="No ECU registered yet">
@@ -65,7 +67,9 @@ export function SoftwareTab({ device }: { device: Device }) {
       </Card>
       <p className="mt-2 flex items-start gap-1.5 text-sm text-ink-3">
         <ShieldCheck aria-hidden className="mt-px size-4 shrink-0" />
-        {device.lastManifestAt === null ? (
+        {unproven !== null ? (
+          <span>{unproven}</span>
+        ) : device.lastManifestAt === null ? (
           <span>No signed manifest has come yet, so nothing about its software is proven.</span>
         ) : (
           <span>

@@ -3,6 +3,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "next/navigation";
 import { useEffect, useId, useState } from "react";
+import { LackNote } from "#components/shell/lack-note.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
 import { Field, Input } from "#components/ui/field.tsx";
@@ -129,6 +130,7 @@ export function UploadDialog({ onBegun, onClose }: { onBegun: () => void; onClos
             />
           </Field>
         </fieldset>
+        <LackNote backend="reposerver" capability="uploads_in_parts" />
         {progress === null ? null : <UploadBar progress={progress} />}
         <FormError what="Not uploaded" error={error} fields={FIELDS} />
       </form>

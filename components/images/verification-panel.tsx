@@ -3,6 +3,7 @@
 import { ShieldCheck, ShieldQuestionMark, ShieldX } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useState } from "react";
+import { LackNote } from "#components/shell/lack-note.tsx";
 import { GuardedButton } from "#components/shell/me.tsx";
 import { Card } from "#components/ui/card.tsx";
 import { cx } from "#components/ui/cx.ts";
@@ -52,6 +53,7 @@ export function VerificationPanel({ image }: { image: Image }) {
           <CheckRow key={index} check={check} />
         ))}
       </ul>
+      {image.format === "OSTREE" ? <LackNote backend="treehub" capability="commit_check" /> : null}
       {verification.checks.length === 0 ? <p className="text-ink-2">Nothing was checked yet.</p> : null}
       <div className="mt-3 flex flex-wrap gap-2">
         <GuardedButton

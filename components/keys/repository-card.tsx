@@ -152,16 +152,18 @@ function columns(
       wrap: true,
       cell: ({ role, keys }) => (
         <ul className="grid gap-1.5 md:min-w-[300px]">
-          {keys.map(({ keyId, type, state, canGoOffline }) => (
+          {keys.map(({ keyId, type, state, canGoOffline, offlineObstacle }) => (
             <li key={keyId} className="flex flex-wrap items-center gap-x-2.5 gap-y-0.5">
               <Digest value={keyId} short={shortKeyId(keyId)} label={`id of the ${role} key`} />
               <span className="text-sm text-ink-3 max-md:hidden">{type}</span>
               <StatusBadge look={KEY_STATE[state]} />
-              {canGoOffline && takeOffline !== null ? (
+              {(canGoOffline || offlineObstacle !== null) && takeOffline !== null ? (
                 <button
                   type="button"
-                  className="link min-h-6 text-left text-sm whitespace-nowrap"
-                  onClick={() => takeOffline(role, keyId)}
+                  className="link min-h-6 text-left text-sm whitespace-nowrap aria-disabled:text-ink-3"
+                  aria-disabled={offlineObstacle !== null || undefined}
+                  data-tip={offlineObstacle ?? undefined}
+                  onClick={offlineObstacle === null ? () => takeOffline(role, keyId) : undefined}
                 >
                   Take offline…
                   <span className="sr-only">

@@ -20,5 +20,8 @@ export const CAPABILITY_TEXT: Readonly<Record<BackendCapability["name"], string>
   device_state: "Tells what each ECU is to install, and keeps signed manifests as evidence",
   uploads_in_parts: "Uploads go on where they broke off",
   image_pages: "Images are listed page by page, with their verification",
+  key_rotation: "Rehearses and rotates keys, and signs anew when asked",
+  key_states: "Says which of its keys are online",
+  targets_key_export: "Hands the private targets key out for credentials of build tools",
   commit_check: "Checks every object of an OSTree commit by itself",
 };

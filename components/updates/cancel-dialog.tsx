@@ -1,6 +1,6 @@
 "use client";
 
-import { useLack } from "#components/shell/use-lack.ts";
+import { LackNote } from "#components/shell/lack-note.tsx";
 import { ConfirmDialog } from "#components/ui/confirm-dialog.tsx";
 import { toast } from "#components/ui/toast.tsx";
 import { count, plural } from "#lib/client/format.ts";
@@ -12,7 +12,6 @@ import { openCount } from "./counts.ts";
 export function CancelDialog({ update, onClose }: { update: Update; onClose: () => void }) {
   const cancel = useCancelUpdate(update.id);
   const { counts } = update;
-  const keepsFetched = useLack("director", "cancel_in_flight");
   const open = openCount(counts);
   const begun = counts.downloading + counts.installing + counts.rebooting;
   return (
@@ -39,7 +38,7 @@ export function CancelDialog({ update, onClose }: { update: Update; onClose: () 
           ? ` ${plural(begun, "device")} already began: ${begun === 1 ? "it is" : "they are"} told to keep what ${begun === 1 ? "it runs" : "they run"}, but may finish first.`
           : ""}
       </p>
-      {keepsFetched === null ? null : <p>{keepsFetched}</p>}
+      <LackNote backend="director" capability="cancel_in_flight" />
       {counts.updated > 0 ? <p>{count(counts.updated)} already updated stay as they are.</p> : null}
     </ConfirmDialog>
   );

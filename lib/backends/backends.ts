@@ -1,8 +1,8 @@
 import type { Config, Secrets } from "#lib/config/load.ts";
-import type { BackendReport, BackendSummary } from "#lib/contracts/console/back-ends.ts";
+import type { BackendCapability, BackendReport, BackendSummary } from "#lib/contracts/console/back-ends.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
-import { capabilitiesOf, createSpeakingClient, speak } from "./capabilities.ts";
+import { capabilitiesOf, createSpeakingClient, lackOf, speak } from "./capabilities.ts";
 import { createRegistryBackend, type RegistryBackend } from "./device-registry.ts";
 import { createDirectorBackend, type DirectorBackend } from "./director.ts";
 import { createSpokenFinder, type SpokenFinder, toRegistryPath } from "./generation.ts";
@@ -46,6 +46,8 @@ export type Backends = {
   list(): BackendSummary[];
   /** Asks one how it is and what it can do, whatever its breaker knows; never throws. */
   inspect(call: BackendCall, id: BackendId): Promise<BackendReport>;
+  /** What it means for a person that a back end lacks something; null when it has it. @throws AppError `backend.*` when nobody knows */
+  lack(call: BackendCall, id: BackendId, capability: BackendCapability["name"]): Promise<string | null>;
   /** Asks each that the console can't do without, and each external one, how it is, unless its breaker is open; never throws. */
   probe(call: BackendCall): Promise<BackendHealth[]>;
   /** Where the device registry has what [A] knows under `path`, as far as is known now; while it is not, that is found out for the next time. */
@@ -101,6 +103,7 @@ export function createBackends(config: Config, secrets: Secrets): Backends {
     relay,
     list: () => BACKEND_IDS.map((id) => summarise(links[id])),
     inspect: (call, id) => inspect(to[id], call),
+    lack: async (call, id, capability) => lackOf(to[id].link, await to[id].spoken.find(call), capability),
     probe: (call) => Promise.all(probed.map((connection) => probe(connection, call))),
     registryPath(call, path) {
       const { spoken } = to["device-registry"];
@@ -160,7 +163,7 @@ async function inspect(connection: Connection, call: BackendCall): Promise<Backe
       latencyMs,
       version: reply.version,
       generation: found.generation,
-      capabilities: capabilitiesOf(link.id, found),
+      capabilities: capabilitiesOf(link, found),
       breaker: link.breaker.state(),
     };
   } catch (error) {
@@ -171,7 +174,7 @@ async function inspect(connection: Connection, call: BackendCall): Promise<Backe
       isReachable: false,
       error: error.message,
       generation: known?.generation ?? null,
-      capabilities: known === null ? null : capabilitiesOf(link.id, known),
+      capabilities: known === null ? null : capabilitiesOf(link, known),
       breaker: link.breaker.state(),
     };
   }

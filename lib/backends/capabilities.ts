@@ -5,7 +5,21 @@ import { toRegistryPath } from "./generation.ts";
 import type { BackendCall, BackendClient } from "./http.ts";
 import type { BackendId, BackendLink } from "./links.ts";
 
-type Row = { name: BackendCapability["name"]; isThere(spoken: Spoken): boolean; without: string };
+type Row = { name: BackendCapability["name"]; isThere(spoken: Spoken, isExternal: boolean): boolean; without: string };
+
+/** Of both repositories. */
+const KEYS: readonly Row[] = [
+  {
+    name: "key_rotation",
+    isThere: ({ isGatehouse }) => isGatehouse,
+    without: "It is no Gatehouse: it can't rehearse a change of keys, rotate them or sign anew when asked.",
+  },
+  {
+    name: "key_states",
+    isThere: ({ isGatehouse }) => isGatehouse,
+    without: "It does not say which of its keys are online, so none is taken offline from here.",
+  },
+];
 
 /** What the console uses and not every back end has. `without` says what that means for a person. */
 const CAPABILITIES: Record<BackendId, readonly Row[]> = {
@@ -37,6 +51,7 @@ const CAPABILITIES: Record<BackendId, readonly Row[]> = {
       isThere: ({ isGatehouse }) => isGatehouse,
       without: "Only what a device has reported is known of it, and its signed manifest stays with this director.",
     },
+    ...KEYS,
   ],
   reposerver: [
     {
@@ -48,6 +63,12 @@ const CAPABILITIES: Record<BackendId, readonly Row[]> = {
       name: "image_pages",
       isThere: ({ isGatehouse }) => isGatehouse,
       without: "Images are read from the signed list as a whole.",
+    },
+    ...KEYS,
+    {
+      name: "targets_key_export",
+      isThere: (_spoken, isExternal) => !isExternal,
+      without: "Its private targets key is handed out where the image repository runs, not from here.",
     },
   ],
   keyserver: [],
@@ -61,16 +82,23 @@ const CAPABILITIES: Record<BackendId, readonly Row[]> = {
   ],
 };
 
-export function capabilitiesOf(id: BackendId, spoken: Spoken): BackendCapability[] {
+type Asked = Pick<BackendLink, "id" | "isExternal">;
+
+export function capabilitiesOf({ id, isExternal }: Asked, spoken: Spoken): BackendCapability[] {
   return CAPABILITIES[id].map(({ name, isThere, without }) => {
-    const isAvailable = isThere(spoken);
+    const isAvailable = isThere(spoken, isExternal);
     return { name, isAvailable, reason: isAvailable ? null : without };
   });
 }
 
+/** What it means for a person that this back end lacks something; null when it has it. */
+export function lackOf(link: Asked, spoken: Spoken, name: BackendCapability["name"]): string | null {
+  return capabilitiesOf(link, spoken).find((capability) => capability.name === name)?.reason ?? null;
+}
+
 /** @returns where this back end has what the contract knows under `path`. @throws AppError `backend.unsupported` when it has no such thing */
-export function speak(link: Pick<BackendLink, "id" | "name">, spoken: Spoken, path: string): string {
-  const missing = missingFor(link.id, spoken, path);
+export function speak(link: Pick<BackendLink, "id" | "name" | "isExternal">, spoken: Spoken, path: string): string {
+  const missing = missingFor(link, spoken, path);
   if (missing !== null) {
     throw new AppError("backend.unsupported", `The ${link.name} can't do this. ${missing}`, {
       context: { service: link.name },
@@ -79,9 +107,9 @@ export function speak(link: Pick<BackendLink, "id" | "name">, spoken: Spoken, pa
   return link.id === "device-registry" ? toRegistryPath(spoken.generation, path) : path;
 }
 
-function missingFor(id: BackendId, spoken: Spoken, path: string): string | null {
-  const lacks = (name: BackendCapability["name"]) =>
-    capabilitiesOf(id, spoken).find((capability) => capability.name === name)?.reason ?? null;
+function missingFor(link: Asked, spoken: Spoken, path: string): string | null {
+  const { id } = link;
+  const lacks = (name: BackendCapability["name"]) => lackOf(link, spoken, name);
   if (!spoken.isGatehouse && /\/gatehouse\//.test(path)) return "It is no Gatehouse, and this is our own extension.";
   if (id === "device-registry" && path.startsWith("/api/v2/")) return lacks("events_by_update");
   if (id === "device-registry" && /\/hibernation(?:\?|$)/.test(path)) return lacks("hibernation");

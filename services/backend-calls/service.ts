@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { type Actor, requirePermission } from "#lib/authz/actor.ts";
 import type { BackendCtx } from "#lib/backends/backends.ts";
+import { asksForAllComments, readAllComments } from "#lib/backends/comments.ts";
 import type { ProxyRow } from "#lib/backends/proxy-table.ts";
 import type { Relay, RelayReply, RelayRequest } from "#lib/backends/relay.ts";
 import { Uuid } from "#lib/contracts/console/common.ts";
@@ -36,6 +37,9 @@ export async function callBackend(ctx: RelayCtx, actor: Actor, input: BackendCal
     headers: input.headers,
     body: input.body,
   };
+  if (ctx.config.REPOSERVER_URL !== undefined && asksForAllComments(request)) {
+    return readAllComments(ctx.relay, ctx, request);
+  }
   if (!isChange(input)) return ctx.relay.send(ctx, request);
   const entry = {
     action: "backend.call" as const,

@@ -5,7 +5,9 @@ import { type Renewal, warnOfExpiry } from "#lib/domain/role-expiry.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
 import { readDocuments } from "./documents.ts";
 
-const NO_EXTENSION = "This back end is no Gatehouse: it can't rehearse a change of keys or sign anew when asked.";
+const SERVICE = { image: "reposerver", director: "director" } as const;
+/** Of a Gatehouse that does not tell: an old one. */
+const TOO_OLD = "This back end does not offer it.";
 const ROOT_OFFLINE = "A root key is offline. Sign the next root where the keys are, and upload it.";
 
 /** What the back end tells and what can be done there; when it does not answer, its error in place of all that. */
@@ -14,7 +16,8 @@ export async function readRepository(ctx: BackendCtx, repository: RepositoryName
     return await describeRepository(ctx, repository);
   } catch (error) {
     if (!isAppError(error) || !/^(?:backend|uptane)\./.test(error.code)) throw error;
-    const obstacles = { rotate: error.message, reSign: error.message, pushTargets: error.message };
+    const { message } = error;
+    const obstacles = { rotate: message, reSign: message, pushTargets: message };
     return { repository, repoId: null, problem: error.message, keyProblem: null, roles: [], obstacles };
   }
 }
@@ -22,12 +25,21 @@ export async function readRepository(ctx: BackendCtx, repository: RepositoryName
 /** @throws AppError `backend.*` | `uptane.*` (metadata that can't be read) */
 export async function describeRepository(ctx: BackendCtx, repository: RepositoryName): Promise<KeyRepository> {
   const told = await ctx.backends.repositoryKeys.describe(ctx, repository);
-  if (told !== null) return toRepository(ctx, repository, { told, stateOf: toldState, keyProblem: null });
+  if (told !== null)
+    return toRepository(ctx, repository, { told, stateOf: toldState, keyProblem: null, offlineObstacle: null });
+  const lack = async (name: "key_rotation" | "key_states") =>
+    (await ctx.backends.lack(ctx, SERVICE[repository], name)) ?? TOO_OLD;
   const documents = await readDocuments(ctx, repository);
   const { state, keyProblem } = await askKeyserver(ctx, repository);
   const stateOf = (role: string) => (role === "targets" ? state : "not_known");
-  const repositoryOf = toRepository(ctx, repository, { told: documents, stateOf, keyProblem });
-  const obstacles = { ...repositoryOf.obstacles, rotate: NO_EXTENSION, reSign: NO_EXTENSION };
+  const repositoryOf = toRepository(ctx, repository, {
+    told: documents,
+    stateOf,
+    keyProblem,
+    offlineObstacle: await lack("key_states"),
+  });
+  const change = await lack("key_rotation");
+  const obstacles = { ...repositoryOf.obstacles, rotate: change, reSign: change };
   return { ...repositoryOf, obstacles };
 }
 
@@ -42,10 +54,12 @@ type Told = {
   told: RepositoryKeys;
   stateOf: (role: string, key: { online: boolean }) => KeyState;
   keyProblem: string | null;
+  /** Why keys whose state is not known stay as they are. */
+  offlineObstacle: string | null;
 };
 
 function toRepository(ctx: BackendCtx, repository: RepositoryName, of: Told): KeyRepository {
-  const { told, stateOf, keyProblem } = of;
+  const { told, stateOf, keyProblem, offlineObstacle } = of;
   const now = ctx.clock();
   const roles = told.roles.map(({ role, threshold, keys, document }): RoleKeys => {
     const states = keys.map((key) => stateOf(role, key));
@@ -56,7 +70,14 @@ function toRepository(ctx: BackendCtx, repository: RepositoryName, of: Told): Ke
       threshold,
       keys: keys.map(({ keyId, type }, index) => {
         const state = states[index] ?? "not_known";
-        return { keyId, type, state, canGoOffline: state === "online" && mayGoOffline(repository, role) };
+        const may = mayGoOffline(repository, role);
+        return {
+          keyId,
+          type,
+          state,
+          canGoOffline: may && state === "online",
+          offlineObstacle: may && state === "not_known" ? offlineObstacle : null,
+        };
       }),
       version: document?.version ?? null,
       expiresAt: document?.expiresAt ?? null,

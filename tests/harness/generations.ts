@@ -29,6 +29,7 @@ export type ContractServices = {
   readonly assignments: Map<string, FakeAssignment[]>;
   /** By device: what `installation_reports` says, newest first. */
   readonly reports: Map<string, unknown[]>;
+  readonly comments: { filename: string; comment: string }[];
   addDevice(name: string, of?: Partial<FakeDevice>): string;
   close(): void;
 };
@@ -43,6 +44,7 @@ export async function startContractServices(generation: "A" | "B"): Promise<Cont
   const devices = new Map<string, FakeDevice>();
   const assignments = new Map<string, FakeAssignment[]>();
   const reports = new Map<string, unknown[]>();
+  const comments = [{ filename: "app_1", comment: "good" }];
   const registry = (asked: Asked) => answerRegistry(generation, { devices, reports }, asked);
   const director = (asked: Asked) => answerDirector(generation, { devices, assignments }, asked);
   const server = http.createServer(async (req, res) => {
@@ -51,7 +53,8 @@ export async function startContractServices(generation: "A" | "B"): Promise<Cont
     const given = await text(req);
     const body = given === "" ? undefined : JSON.parse(given);
     const asked = { method: req.method ?? "", path: url.pathname, query: url.searchParams, headers: req.headers, body };
-    const reply = operational(asked) ?? comments(generation, asked) ?? director(asked) ?? registry(asked) ?? PLAIN_404;
+    const reply =
+      operational(asked) ?? commentsOf(generation, comments, asked) ?? director(asked) ?? registry(asked) ?? PLAIN_404;
     res.setHeader("x-ats-version", `contract-${generation}`);
     if (reply.body === undefined) res.writeHead(reply.status, { "content-type": "text/plain" }).end("not found");
     else res.writeHead(reply.status, { "content-type": "application/json" }).end(JSON.stringify(reply.body));
@@ -64,6 +67,7 @@ export async function startContractServices(generation: "A" | "B"): Promise<Cont
     devices,
     assignments,
     reports,
+    comments,
     addDevice(name, of = {}) {
       const uuid = of.uuid ?? randomUUID();
       const createdAt = "2024-03-01T10:00:00Z";
@@ -84,10 +88,11 @@ function operational({ method, path }: Asked): Reply | null {
   return path === "/health/version" ? { status: 200, body: { name: "ota-services", version: "1.0" } } : null;
 }
 
-function comments(generation: "A" | "B", { path }: Asked): Reply | null {
+function commentsOf(generation: "A" | "B", list: ContractServices["comments"], { path, query }: Asked): Reply | null {
   if (path !== "/api/v1/user_repo/comments") return null;
-  const list = [{ filename: "app_1", comment: "good" }];
-  return { status: 200, body: generation === "A" ? list : page(list, list.length, new URLSearchParams()) };
+  if (generation === "A") return { status: 200, body: list };
+  const [offset, limit] = [Number(query.get("offset") ?? 0), Number(query.get("limit") ?? 50)];
+  return { status: 200, body: page(list.slice(offset, offset + limit), list.length, query) };
 }
 
 function answerRegistry(

@@ -18,7 +18,16 @@ export const RoleKeys = z.object({
   role: z.string(),
   threshold: z.number().int(),
   keys: z.array(
-    z.object({ keyId: z.string(), type: z.enum(["ED25519", "RSA"]), state: KeyState, canGoOffline: z.boolean() }),
+    z.object({
+      keyId: z.string(),
+      type: z.enum(["ED25519", "RSA"]),
+      state: KeyState,
+      canGoOffline: z.boolean(),
+      offlineObstacle: z
+        .string()
+        .nullable()
+        .describe("Why a key that could go offline can't from here; null when it can, or never could"),
+    }),
   ),
   /** null for what each device has of its own, and for what could not be read. */
   version: z.number().int().nullable(),

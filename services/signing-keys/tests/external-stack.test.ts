@@ -89,6 +89,24 @@ it("reads versions and ends from the metadata itself, and warns of what nobody i
   ]);
 });
 
+it("says of each control that is not there why, in the words of what the back end lacks", async () => {
+  keyserverStatus = 405;
+  const [image] = (await getKeys(ctx, SYSTEM)).repositories;
+  const { capabilities } = await ctx.backends.inspect(ctx, "reposerver");
+  const lack = (of: string) => capabilities?.find(({ name }) => name === of)?.reason ?? "";
+  expect([lack("key_rotation"), lack("key_states")]).not.toContain("");
+  expect(image?.obstacles).toEqual({
+    rotate: lack("key_rotation"),
+    reSign: lack("key_rotation"),
+    pushTargets: null,
+  });
+  const offline = Object.fromEntries(
+    image?.roles.map(({ role, keys: [key] }) => [role, [key?.canGoOffline, key?.offlineObstacle]]) ?? [],
+  );
+  const blocked = [false, lack("key_states")];
+  expect(offline).toEqual({ root: blocked, targets: blocked, snapshot: [false, null], timestamp: [false, null] });
+});
+
 it("changes no keys where it can't rehearse the change", async () => {
   const rotate = rotateKeys(ctx, SYSTEM, { repository: "image", rehearseOnly: false });
   await expect(rotate).rejects.toMatchObject({ code: "signing_key.refused" });
