@@ -111,11 +111,12 @@ export async function findServerCertificate(
   db: DbOrTx,
   kind: ServerCertificateKind,
 ): Promise<ServerCertificateRow | null> {
-  return db.serverCertificate.findFirst({
+  const row = await db.serverCertificate.findFirst({
     where: { kind },
     orderBy: [{ createdAt: "desc" }, { id: "desc" }],
     select: { id: true, names: true, certificate: true, sealedKey: true, notBefore: true, notAfter: true },
   });
+  return row === null || row.sealedKey === null ? null : { ...row, sealedKey: row.sealedKey };
 }
 
 export async function insertServerCertificate(
