@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { CertificateState } from "#lib/contracts/console/certificates.ts";
 import { type Device, DeviceStatus } from "#lib/contracts/console/devices.ts";
+import { MenderDeviceStatus } from "#lib/contracts/mender.ts";
 import { explain } from "#lib/domain/why.ts";
 import { type DeviceRow, effectiveState } from "./store-read.ts";
 
@@ -24,12 +25,13 @@ export function toDevice(row: DeviceRow, now: Date): Device {
   const ecus = toEcus(row.ecus);
   const state = effectiveState(row, now);
   const certificate = toCertificate(row, state);
+  const mender = toMender(row);
   return {
     uuid: row.uuid,
     name: row.name,
     deviceId: row.deviceId,
     status,
-    statusReason: row.statusReason,
+    statusReason: mender?.only === true ? `${mender.status} at the Mender server` : row.statusReason,
     statusAt: row.statusAt.toISOString(),
     lastSeenAt: toInstant(row.lastSeenAt),
     lastManifestAt: toInstant(row.lastManifestAt),
@@ -42,30 +44,45 @@ export function toDevice(row: DeviceRow, now: Date): Device {
     certificate,
     address: row.address,
     simulated: row.simulated,
+    mender,
     correlationId: row.correlationId,
-    why: explain(
-      {
-        ...row,
-        status,
-        certificate: state === null ? null : { state, notAfter: row.certificateNotAfter },
-        ecuCount: ecus.length,
-        assignment:
-          row.correlationId === null
-            ? null
-            : { filenames: row.assignedFilenames, assignedAt: row.assignedAt, fetchedAt: row.fetchedAt },
-        lastFailure:
-          row.lastFailureAt === null
-            ? null
-            : { code: row.lastFailureCode, text: row.lastFailureText, at: row.lastFailureAt },
-      },
-      now,
-    ),
+    why:
+      mender?.only === true
+        ? MENDERS_OWN
+        : explain(
+            {
+              ...row,
+              status,
+              certificate: state === null ? null : { state, notAfter: row.certificateNotAfter },
+              ecuCount: ecus.length,
+              assignment:
+                row.correlationId === null
+                  ? null
+                  : { filenames: row.assignedFilenames, assignedAt: row.assignedAt, fetchedAt: row.fetchedAt },
+              lastFailure:
+                row.lastFailureAt === null
+                  ? null
+                  : { code: row.lastFailureCode, text: row.lastFailureText, at: row.lastFailureAt },
+            },
+            now,
+          ),
   };
 }
+
+/** No check of ours says anything about it. */
+const MENDERS_OWN: Device["why"] = {
+  summary: "Known from the Mender server alone, which updates it; no certificate here has come with its key.",
+  reasons: [],
+};
 
 function toCertificate(row: DeviceRow, state: CertificateState | null): Device["certificate"] {
   if (row.certificateFingerprint === null || state === null) return null;
   return { fingerprint: row.certificateFingerprint, state, notAfter: toInstant(row.certificateNotAfter) };
+}
+
+function toMender({ menderId, menderStatus, menderOnly }: DeviceRow): Device["mender"] {
+  const status = MenderDeviceStatus.safeParse(menderStatus);
+  return menderId === null || !status.success ? null : { id: menderId, status: status.data, only: menderOnly };
 }
 
 function toInstant(at: Date | null): string | null {

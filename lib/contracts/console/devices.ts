@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MenderDeviceStatus } from "#lib/contracts/mender.ts";
 import { CertificateState } from "./certificates.ts";
 import { Empty, Fingerprint, HardwareId, Instant, ListQuery, PersonText, pageOf, Uuid } from "./common.ts";
 import { endpoint } from "./endpoint.ts";
@@ -54,6 +55,8 @@ export const Device = z.object({
   certificate: z.object({ fingerprint: Fingerprint, state: CertificateState, notAfter: Instant.nullable() }).nullable(),
   address: z.string().nullable(),
   simulated: z.boolean(),
+  /** At the Mender server that the gateway stands in front of; `only` when it is known from there alone. */
+  mender: z.object({ id: z.string(), status: MenderDeviceStatus, only: z.boolean() }).nullable(),
   correlationId: z.string().nullable(),
   why: Why,
 });

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, randomUUID } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID } from "node:crypto";
 import { createMenderBackend } from "#lib/backends/mender.ts";
 import { loadConfig } from "#lib/config/load.ts";
 import type { Ctx } from "#lib/ctx.ts";
@@ -38,6 +38,17 @@ export type MenderKey = { readonly privateKey: KeyObject; readonly pem: string; 
 
 export function newMenderKey(): MenderKey {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  return {
+    privateKey,
+    pem: publicKey.export({ type: "spki", format: "pem" }).toString(),
+    digest: keyDigest(publicKey),
+  };
+}
+
+/** The key that a PEM holds. */
+export function keyOf(privateKeyPem: string): MenderKey {
+  const privateKey = createPrivateKey(privateKeyPem);
+  const publicKey = createPublicKey(privateKey);
   return {
     privateKey,
     pem: publicKey.export({ type: "spki", format: "pem" }).toString(),

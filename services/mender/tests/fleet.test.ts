@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { SYSTEM } from "#lib/authz/actor.ts";
+import { listDevices } from "#services/fleet/service.ts";
+import { revokeCertificate } from "#services/identity/service.ts";
+import type { MenderCtx } from "#services/mender/ctx.ts";
+import { listMenderLog, preauthorize, rejectRevoked, syncMender } from "#services/mender/service.ts";
+import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { type MenderDevice, newMenderDevice } from "#tests/harness/mender/door.ts";
+import { type MenderDouble, startMenderDouble } from "#tests/harness/mender/server.ts";
+import { normalisePem } from "#tests/harness/mender/state.ts";
+import { keyOf, menderCtx, newMenderKey, provenRequest } from "#tests/harness/mender/world.ts";
+
+let database: TestDatabase;
+let double: MenderDouble;
+let world: IdentityWorld;
+let ctx: MenderCtx;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+beforeEach(async () => {
+  await ctx?.db.$disconnect();
+  await world?.ctx.db.$disconnect();
+  await double?.close();
+  double = await startMenderDouble();
+  world = identityWorld(database.url);
+  ctx = menderCtx(database.url, double, { clock: world.clock, like: world.ctx });
+});
+afterAll(async () => {
+  await Promise.all([ctx.db.$disconnect(), world.ctx.db.$disconnect()]);
+  await double.close();
+  await database.drop();
+});
+
+/** A device that came through the door with its own key, and is accepted at the server. */
+async function acceptedDevice(): Promise<{ device: MenderDevice; request: ReturnType<typeof provenRequest> }> {
+  const device = await newMenderDevice(world);
+  const { uuid: deviceUuid, fingerprint } = device;
+  const request = provenRequest({ mac: deviceUuid, key: keyOf(device.privateKeyPem), deviceUuid, fingerprint });
+  await preauthorize(ctx, request);
+  double.state.authenticate(request.identity, normalisePem(request.pubkeyPem)?.pem ?? "");
+  await preauthorize(ctx, request); // learns the id that the server gave it
+  return { device, request };
+}
+
+const revoke = (device: MenderDevice) =>
+  revokeCertificate(world.ctx, actorOf("admin"), { fingerprint: device.fingerprint });
+const statesOf = (device: MenderDevice) =>
+  double.state.find({ mac: device.uuid })?.authSets.map(({ status }) => status);
+const fleet = async () => (await listDevices(ctx, SYSTEM, { limit: 200, sort: "name" })).data;
+
+async function sync(): Promise<boolean> {
+  world.clock.advance(61_000);
+  return syncMender(ctx);
+}
+
+describe("a revocation", () => {
+  it("is carried over: the key is rejected at the server, once, and the device keeps its place there", async () => {
+    const [one, other] = [await acceptedDevice(), await acceptedDevice()];
+    await revoke(one.device);
+    expect(await rejectRevoked(ctx)).toBe(1);
+    expect([statesOf(one.device), statesOf(other.device)]).toEqual([["rejected"], ["accepted"]]);
+    expect(await rejectRevoked(ctx)).toBe(0);
+    const { data } = await listMenderLog(ctx, SYSTEM, { limit: 5, outcome: ["revocation_rejected"] });
+    expect(data).toMatchObject([{ deviceUuid: one.device.uuid, menderDeviceId: expect.any(String) }]);
+    // A person's later decision at the server is not fought.
+    expect((await preauthorize(ctx, one.request)).outcome).toBe("rejected_in_mender");
+  });
+
+  it("waits for a server that is away, and is not forgotten", async () => {
+    const { device } = await acceptedDevice();
+    await revoke(device);
+    double.state.knobs.managementStatus = 503;
+    expect(await rejectRevoked(ctx)).toBe(1);
+    expect(await rejectRevoked(ctx)).toBe(0);
+    double.state.knobs.managementStatus = null;
+    world.clock.advance(31_000);
+    await rejectRevoked(ctx);
+    expect(statesOf(device)).toEqual(["rejected"]);
+  });
+
+  it("of a key that is only preauthorized can't be carried over, says so, and is tried again", async () => {
+    const { device, request } = await acceptedDevice();
+    const [set] = double.state.find(request.identity)?.authSets ?? [];
+    if (set !== undefined) set.status = "preauthorized";
+    await revoke(device);
+    await rejectRevoked(ctx);
+    expect((await listMenderLog(ctx, SYSTEM, { limit: 5, outcome: ["revocation_waits"] })).total).toBe(1);
+    if (set !== undefined) set.status = "accepted";
+    world.clock.advance(601_000);
+    await rejectRevoked(ctx);
+    expect(statesOf(device)).toEqual(["rejected"]);
+  });
+
+  it("leaves the key alone when another certificate has come with it since", async () => {
+    const { device, request } = await acceptedDevice();
+    await preauthorize(ctx, { ...request, fingerprint: "f".repeat(64) });
+    await revoke(device);
+    expect(await rejectRevoked(ctx)).toBe(0);
+    expect(statesOf(device)).toEqual(["accepted"]);
+  });
+});
+
+describe("the fleet index", () => {
+  it("shows the server's devices with their states: ours by the key they came with, others by themselves", async () => {
+    const { device } = await acceptedDevice();
+    const stranger = double.state.add({ mac: "aa:bb" }, newMenderKey().pem, "pending");
+    expect(await sync()).toBe(true);
+    const rows = await fleet();
+    expect(rows).toHaveLength(2);
+    expect(rows.find(({ uuid }) => uuid === device.uuid)?.mender).toMatchObject({ status: "accepted", only: false });
+    expect(rows.find(({ uuid }) => uuid === stranger.id)).toMatchObject({
+      name: "mac aa:bb",
+      deviceId: stranger.id,
+      mender: { id: stranger.id, status: "pending", only: true },
+    });
+  });
+
+  it("reads page by page, one worker at a time, and forgets only what the server says is gone", async () => {
+    for (let index = 0; index < 501; index++) double.state.add({ mac: `m${index}` }, "no key", "accepted");
+    const gone = double.state.add({ mac: "gone" }, newMenderKey().pem, "accepted");
+    expect(await sync()).toBe(true);
+    expect(await syncMender(ctx)).toBe(false);
+    expect((await listDevices(ctx, SYSTEM, { limit: 1, sort: "name" })).total).toBe(502);
+    double.state.devices.delete(gone.id);
+    double.state.knobs.managementStatus = 503;
+    await expect(sync()).rejects.toMatchObject({ code: "mender.unavailable" });
+    expect((await listDevices(ctx, SYSTEM, { limit: 1, sort: "name" })).total).toBe(502);
+    double.state.knobs.managementStatus = null;
+    world.clock.advance(120_000);
+    expect(await sync()).toBe(true);
+    expect((await listDevices(ctx, SYSTEM, { limit: 1, sort: "name" })).total).toBe(501);
+  });
+
+  it("keeps a device of ours that the server forgot, without the mark", async () => {
+    const { device, request } = await acceptedDevice();
+    await sync();
+    double.state.devices.delete(double.state.find(request.identity)?.id ?? "");
+    await sync();
+    expect((await fleet()).find(({ uuid }) => uuid === device.uuid)?.mender).toBeNull();
+  });
+
+  it("turns a row of the server's alone into our device's once it has come through the door", async () => {
+    const device = await newMenderDevice(world);
+    const key = keyOf(device.privateKeyPem);
+    const known = double.state.add({ mac: device.uuid }, normalisePem(key.pem)?.pem ?? "", "accepted");
+    await sync();
+    expect((await fleet()).map(({ uuid }) => uuid).sort()).toEqual([device.uuid, known.id].sort());
+    const { uuid: deviceUuid, fingerprint } = device;
+    await preauthorize(ctx, provenRequest({ mac: deviceUuid, key, deviceUuid, fingerprint }));
+    await sync();
+    expect(await fleet()).toMatchObject([{ uuid: device.uuid, mender: { id: known.id, status: "accepted" } }]);
+  });
+});
