@@ -10,7 +10,7 @@ export interface Rule {
 }
 
 const CONSOLE_AREAS =
-  "identity|authorities|enrolment|revocation|posture|mender|fleet|rollouts|accounts|audit|notifications|catalog|overview|simulations|backend-calls|verification|sync|settings|signing-keys";
+  "identity|authorities|enrolment|revocation|posture|mender|fleet|rollouts|accounts|audit|notifications|catalog|overview|simulations|backend-calls|verification|sync|settings|signing-keys|header-mode";
 const CONSOLE_SERVICES = new RegExp(`^services/(${CONSOLE_AREAS})/service\\.ts$`);
 const LIB = /^lib\//;
 const PURE = /^lib\/(uptane|pki|domain|authz|errors|ostree)\//;

@@ -35,7 +35,12 @@ export function planParts(config: Config, mode: Mode): PartPlan[] {
       mode,
       callsBackEnds: config.REPOSERVER_URL !== undefined,
     }),
-    part("gateway", { entry: "gateway/main.ts", healthUrl: `${decision}/health`, mode }),
+    part("gateway", {
+      entry: "gateway/main.ts",
+      // With TLS of its own it answers only who shows a client certificate.
+      healthUrl: config.DECISION_TLS_CERT === undefined ? `${decision}/health` : null,
+      mode,
+    }),
     part("worker", { entry: "worker/main.ts", healthUrl: null, mode }),
     part("console", { entry: "app/main.ts", healthUrl: `${console}/api/health/live`, mode }),
   ];

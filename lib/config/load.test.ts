@@ -80,6 +80,17 @@ describe("loadConfig", () => {
     expect(problemsOf(env).join()).toContain(name);
   });
 
+  it("refuses to be told over an open network who a device is", () => {
+    const asked = { DECISION_PUBLIC_URL: "https://devices.example.com", DECISION_HOST: "0.0.0.0" };
+    expect(problemsOf({ ...ALL, ...asked }, "gateway")).toEqual([expect.stringContaining("DECISION_HOST")]);
+    const tls = { DECISION_TLS_CERT: "a", DECISION_TLS_KEY: "b" };
+    expect(problemsOf({ ...ALL, ...asked, ...tls }, "gateway")).toEqual([
+      expect.stringContaining("DECISION_TLS_CLIENT_CA"),
+    ]);
+    const whole = { ...ALL, ...asked, ...tls, DECISION_TLS_CLIENT_CA: "c" };
+    expect(loadConfig("gateway", whole).config.DECISION_PUBLIC_URL).toBe("https://devices.example.com");
+  });
+
   it("refuses a keyserver that nothing would sign with", () => {
     const KEYSERVER_URL = "http://keys.example";
     expect(problemsOf({ KEYSERVER_URL })).toEqual([expect.stringMatching(/^KEYSERVER_URL .*REPOSERVER_URL/)]);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { z } from "zod";
 import { SECRETS, SETTINGS, type SecretName, type SecretValues, type Settings } from "#lib/config/settings.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import { decisionProblems } from "./decision-problems.ts";
 import { menderProblems } from "./mender-problems.ts";
 
 export type Part = "console" | "gateway" | "services" | "worker" | "cli" | "supervisor";
@@ -48,6 +49,7 @@ export function loadConfig(part: Part, env: Environment = process.env): { config
   const secrets = collect(SECRETS.safeParse(present), {}, problems);
   if (settings !== undefined) problems.push(...conflicts(settings, secrets));
   if (part === "services" || part === "supervisor") problems.push(...storageProblems(settings, secrets));
+  if (settings !== undefined) problems.push(...decisionProblems(settings));
   if (settings !== undefined && secrets !== undefined) problems.push(...menderProblems(part, settings, secrets));
   for (const name of secrets === undefined ? [] : REQUIRED_SECRETS[part]) {
     if (secrets?.[name] === undefined) {

@@ -26,6 +26,25 @@ export const SETTINGS = z.object({
   TOOLS_DOOR_HOST: hostName.default("0.0.0.0").describe("Address the tools door binds"),
   DECISION_PORT: port(9010).describe("Decision port, health and metrics of the gateway"),
   DECISION_HOST: hostName.default("127.0.0.1").describe("Address the decision port binds"),
+  DECISION_SOCKET: z
+    .string()
+    .regex(/^\/.{1,100}$/, "must be an absolute path of at most 101 characters")
+    .optional()
+    .describe("Unix socket on which the decision port answers too"),
+  DECISION_TLS_CERT: z
+    .string()
+    .optional()
+    .describe("The decision port's certificate chain, PEM file: it then speaks TLS"),
+  DECISION_TLS_KEY: z.string().optional().describe("Its key, PEM file"),
+  DECISION_TLS_CLIENT_CA: z
+    .string()
+    .optional()
+    .describe("PEM file of the authorities whose certificates proxies must show at the decision port"),
+  DECISION_PUBLIC_URL: z
+    .url({ protocol: /^https$/, error: "must be an https:// address" })
+    .transform(trimSlash)
+    .optional()
+    .describe("Public address of the proxy that asks about devices; tested before it is believed"),
   SERVICES_PORT: port(9000).describe("Embedded OTA Connect services"),
   SERVICES_HOST: hostName.default("127.0.0.1").describe("Address the services bind"),
   DATA_DIR: z

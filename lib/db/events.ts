@@ -16,6 +16,8 @@ export const EVENTS_CHANNEL = "gatehouse_events";
 export const ADMISSION_CHANNEL = "gatehouse_admission";
 /** A bare `clientId`: what the tools door remembers of it is no longer true. */
 export const MACHINE_CLIENT_CHANNEL = "gatehouse_machine_client";
+/** What gateways tell each other of the test that header mode depends on; services/header-mode has the words. */
+export const HEADER_MODE_CHANNEL = "gatehouse_header_mode";
 export const SIMULATION_CHANNEL = "gatehouse_simulation";
 
 export type ConsoleEventMessage = { id: string; ns: string; topic: ConsoleTopic; subjectId: string };
