@@ -230,3 +230,18 @@ describe("an OSTree commit", () => {
     expect(await launch("tree_1")).toMatchObject(REFUSED);
   });
 });
+
+describe("while the director's targets key is offline", () => {
+  it("the proxy passes the director's refusal on, and a preview gives the reason", async () => {
+    const image = await upload("6");
+    const made = await send("POST", MTU, mtuOf(image));
+    const { repositoryKeys } = ctx.backends;
+    const keysOf = (await repositoryKeys.describe(ctx, "director"))?.roles.find(({ role }) => role === "targets")?.keys;
+    await repositoryKeys.deletePrivateKey(ctx, "director", keysOf?.[0]?.keyId ?? "");
+    const assignment = { correlationId: `urn:here-ota:mtu:${made.body}`, devices: [randomUUID()], mtuId: made.body };
+    const refused = { status: 412, body: { code: "role_key_not_found" } };
+    expect(await send("POST", "/api/proxy/director/api/v1/assignments", assignment)).toMatchObject(refused);
+    const offline = { status: 409, body: { code: "signing_key.offline" } };
+    expect(await launch(image.filename, true)).toMatchObject(offline);
+  });
+});

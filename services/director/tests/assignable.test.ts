@@ -3,13 +3,15 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createBackends } from "#lib/backends/backends.ts";
 import { openBlobs } from "#lib/blobs/open.ts";
 import type { BlobStore } from "#lib/blobs/store.ts";
+import { loadConfig } from "#lib/config/load.ts";
 import { createOtaServer } from "#lib/http/server.ts";
 import { assignAddedImages, startDueUpdates } from "#services/director/service.ts";
 import { registerImageRepoRoutes } from "#services/image-repo/routes.ts";
 import { ownRepository } from "#services/image-repo/service.ts";
-import { createImageChecks } from "#services/verification/service.ts";
+import { createImageChecks, httpRepository } from "#services/verification/service.ts";
 import { direct, enrol, makeMtu, type Reply, startDirector, type TestDevice, type TestDirector } from "./harness.ts";
 
 /* What is refused before any device is told: images nobody has looked at, and assignments nobody could sign. */
@@ -118,6 +120,27 @@ describe("an image that nobody has looked at", () => {
     await upload("waited");
     await assignAddedImages(director.ctx);
     expect(await openOf(device)).toBe(1);
+  });
+
+  it("is looked at over its contract when the image repository is another server's", async () => {
+    const url = await repository.listen({ host: "127.0.0.1", port: 0 });
+    const { config, secrets } = loadConfig("supervisor", {
+      REPOSERVER_URL: url,
+      BACKEND_TOKEN: TOKEN,
+      SERVICES_TOKEN: TOKEN,
+    });
+    const backends = createBackends(config, secrets);
+    const apart = direct({ ...director.ctx, config }, director.clock, createImageChecks(httpRepository(backends)));
+    const device = await enrol(director);
+    const damaged = await upload();
+    flipByte(damaged);
+    const reply = await assignment(device, damaged, apart);
+    expect([reply.status, JSON.stringify(reply.json).includes("image_verification_failed")]).toEqual([400, true]);
+    expect((await assignment(device, await upload(), apart)).status).toBe(201);
+    const nowhere = { filepath: "never-uploaded", sha256: "a".repeat(64), length: 5 };
+    expect((await assignment(await enrol(director), nowhere, apart)).status).toBe(201);
+    await apart.app.close();
+    backends.close();
   });
 
   it("keeps nobody waiting: the caller is told to ask again, and finds it done", async () => {
