@@ -12,6 +12,7 @@ import { findDeviceByOemId, recordActivity, setCertificate, showNewDevice } from
 import { policyOf } from "./bootstrap.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import { signDevice } from "./issue.ts";
+import { joinGroup, registerDevice, unregisterDevice } from "./registration.ts";
 import * as store from "./store.ts";
 import * as bootstrap from "./store-bootstrap.ts";
 
@@ -83,7 +84,7 @@ export async function provisionDevice(
   };
   try {
     await auditBackendChange(ctx, { actor, entry }, async (finish) => {
-      await createNamed(ctx, { uuid: deviceUuid, deviceId: input.deviceId });
+      await registerDevice(ctx, { uuid: deviceUuid, deviceId: input.deviceId });
       const joined = await joinGroup(ctx, credential.groupId, deviceUuid);
       await ctx.db.$transaction(async (tx) => {
         const use = { id: credential.id, at: ctx.clock() };
@@ -95,7 +96,7 @@ export async function provisionDevice(
     });
   } catch (error) {
     if (isAppError(error, "device.conflict")) return { refusal: ALREADY_REGISTERED };
-    await forget(ctx, deviceUuid);
+    await unregisterDevice(ctx, deviceUuid);
     if (isAppError(error, "provisioning_credential.used_up")) return { refusal: EXHAUSTED };
     throw error;
   }
@@ -140,37 +141,6 @@ async function recordProvisioned(
   await recordActivity(tx, ctx.namespaceId, { deviceUuid, at: now, kind: "certificate", text });
   await announceChange(tx, ctx, { fingerprint, verb: "issued" });
   await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: fingerprint });
-}
-
-/** The name is free to choose: the device's own id, or its UUID where another device has that name. */
-async function createNamed(ctx: IdentityCtx, device: { uuid: string; deviceId: string }): Promise<void> {
-  const make = (deviceName: string) => ctx.backends.registry.createDevice(ctx, { ...device, deviceName });
-  try {
-    await make(device.deviceId);
-  } catch (error) {
-    if (!isAppError(error, "device.conflict")) throw error;
-    await make(device.uuid);
-  }
-}
-
-/** A group that was deleted or that is not told of in time keeps no device out: the audit entry and the log say so. */
-async function joinGroup(ctx: IdentityCtx, groupId: string | null, uuid: string): Promise<boolean> {
-  if (groupId === null) return true;
-  try {
-    await ctx.backends.registry.addToGroup(ctx, { groupId, uuid });
-    return true;
-  } catch (err) {
-    if (!isAppError(err)) throw err;
-    ctx.log.warn({ err, groupId, deviceUuid: uuid }, "a device that registered could not join its group");
-    return false;
-  }
-}
-
-/** A device that got no certificate must not keep its id from registering again. */
-async function forget(ctx: IdentityCtx, deviceUuid: string): Promise<void> {
-  await ctx.backends.registry
-    .deleteDevice(ctx, deviceUuid)
-    .catch((err) => ctx.log.warn({ err, deviceUuid }, "a device that could not be registered stays in the registry"));
 }
 
 function usedUp(): AppError {

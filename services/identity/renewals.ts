@@ -6,6 +6,7 @@ import { record } from "#services/audit/service.ts";
 import { announceChanges, findGraceDays } from "#services/authorities/service.ts";
 import { applyDecision, lockCertificate } from "./decisions.ts";
 import * as store from "./store.ts";
+import { supersedeRenewals } from "./store-enrolled.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -16,18 +17,46 @@ const DAY_MS = 86_400_000;
 export async function admitRenewal(ctx: Ctx, seen: store.CertificateRow): Promise<void> {
   await ctx.db.$transaction(async (tx) => {
     const row = await lockCertificate(tx, ctx, seen.fingerprint);
-    if (row.state !== "allowed" || row.admittedAt !== null || row.deviceUuid === null) return;
-    const replaced = await takePlace(tx, ctx, { deviceUuid: row.deviceUuid, fingerprint: row.fingerprint });
+    const { deviceUuid } = row;
+    if (row.state !== "allowed" || row.admittedAt !== null || deviceUuid === null) return;
+    const asker = row.renewalOf === null ? null : await store.findCertificate(tx, ctx.namespaceId, row.renewalOf);
+    if (asker?.state === "held") return;
+    if (asker?.state === "revoked") return revokeWithAsker(tx, ctx, { row, asker });
+    const replaced = await takePlace(tx, ctx, { deviceUuid, fingerprint: row.fingerprint });
     await applyDecision(tx, ctx, SYSTEM, {
       row,
       change: { state: "allowed", admittedAt: ctx.clock(), decidedAt: row.decidedAt, decidedBy: row.decidedBy },
       verb: "taken into use",
     });
+    // Others that were asked for and never used: nothing depends on them, and one of them must not take the place back.
+    const unused = await supersedeRenewals(tx, ctx.namespaceId, { deviceUuid, keep: 0, at: ctx.clock() });
+    await announceChanges(
+      tx,
+      ctx,
+      unused.map((fingerprint) => ({ fingerprint, verb: "superseded" })),
+    );
     await record(tx, ctx, SYSTEM, {
       action: "certificate.renew",
-      target: { kind: "certificate", id: row.fingerprint, name: row.name ?? row.deviceUuid },
+      target: { kind: "certificate", id: row.fingerprint, name: row.name ?? deviceUuid },
       after: { state: "allowed", replaced },
     });
+  });
+}
+
+/** What a certificate asked for before it was revoked may be in the hands for which it was revoked. */
+async function revokeWithAsker(
+  tx: Tx,
+  ctx: Ctx,
+  { row, asker }: { row: store.CertificateRow; asker: store.CertificateRow },
+): Promise<void> {
+  const reason = asker.revocationReason ?? "unspecified";
+  const change = { state: "revoked" as const, revocationReason: reason, revokedAt: ctx.clock() };
+  await applyDecision(tx, ctx, SYSTEM, { row, change, verb: "revoked" });
+  await record(tx, ctx, SYSTEM, {
+    action: "certificate.revoke",
+    target: { kind: "certificate", id: row.fingerprint, name: row.name ?? row.deviceUuid },
+    before: { state: row.state },
+    after: { state: "revoked", reason, renewalOf: asker.fingerprint },
   });
 }
 

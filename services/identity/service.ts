@@ -15,6 +15,17 @@ export {
   revokeCertificatesOfDevice,
 } from "./decisions.ts";
 export { deleteDevice, showCertificates } from "./devices.ts";
+export {
+  countRenewals,
+  type Enrolled,
+  type EnrolledRow,
+  findEnrolled,
+  isDeviceNamed,
+  listOfKey,
+  lockDevice,
+  recordFirst,
+  recordRenewal,
+} from "./enrolled.ts";
 export { issueDevice } from "./issue.ts";
 export {
   type Bootstrap,
@@ -23,6 +34,7 @@ export {
   type ProvisioningRefusal,
   provisionDevice,
 } from "./provision.ts";
+export { joinGroup, registerDevice, unregisterDevice } from "./registration.ts";
 export {
   type AdmissionFacts,
   admitNewcomer,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
-import { admitNewcomer, approveCertificate, recordPending } from "#services/identity/service.ts";
+import { admitNewcomer, approveCertificate, recordPending, revokeCertificate } from "#services/identity/service.ts";
 import * as store from "#services/identity/store.ts";
 import { judge, visitOf } from "#tests/harness/admission.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
@@ -80,4 +80,11 @@ it("its first use takes the place of the old one, which stays good for the grace
   world.clock.advance(7 * DAY_MS);
   expect(await codeOf(old)).toBe("superseded");
   expect(await codeOf(fresh)).toBe("admitted");
+});
+
+it("one that its asker had got before it was revoked is revoked with it, at its first use", async () => {
+  const { old, fresh } = await renewed();
+  await revokeCertificate(world.ctx, admin, { fingerprint: old.fingerprint, reason: "keyCompromise" });
+  await admitNewcomer(world.ctx, visitOf(fresh, authorityId));
+  expect(await codeOf(fresh)).toBe("revoked");
 });
