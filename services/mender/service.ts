@@ -4,4 +4,5 @@ export { identityDigest, keyDigest } from "./keys.ts";
 export { type Attempt, listMenderLog, logOutcome, pruneMenderLog } from "./log.ts";
 export { acceptPending, noteAccepted, type Preauthorization, type Proven, preauthorize } from "./preauthorize.ts";
 export { rejectRevoked } from "./reject.ts";
+export { getMender, getMenderDevice } from "./report.ts";
 export { syncMender } from "./sync.ts";

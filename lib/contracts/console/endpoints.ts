@@ -5,9 +5,11 @@ import * as certificates from "./certificates.ts";
 import * as credentials from "./credentials.ts";
 import * as devices from "./devices.ts";
 import type { Endpoint } from "./endpoint.ts";
+import * as headerMode from "./header-mode.ts";
 import * as images from "./images.ts";
 import * as keys from "./keys.ts";
 import * as machineClients from "./machine-clients.ts";
+import * as mender from "./mender.ts";
 import * as openpgp from "./openpgp.ts";
 import * as overview from "./overview.ts";
 import * as updates from "./updates.ts";
@@ -21,9 +23,11 @@ export const ENDPOINTS: readonly Endpoint[] = [
   certificates,
   credentials,
   devices,
+  headerMode,
   images,
   keys,
   machineClients,
+  mender,
   openpgp,
   overview,
   updates,

@@ -3,9 +3,16 @@ import { SYSTEM } from "#lib/authz/actor.ts";
 import { listDevices } from "#services/fleet/service.ts";
 import { revokeCertificate } from "#services/identity/service.ts";
 import type { MenderCtx } from "#services/mender/ctx.ts";
-import { listMenderLog, preauthorize, rejectRevoked, syncMender } from "#services/mender/service.ts";
+import {
+  getMender,
+  getMenderDevice,
+  listMenderLog,
+  preauthorize,
+  rejectRevoked,
+  syncMender,
+} from "#services/mender/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { actorOf, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
 import { type MenderDevice, newMenderDevice } from "#tests/harness/mender/door.ts";
 import { type MenderDouble, startMenderDouble } from "#tests/harness/mender/server.ts";
 import { normalisePem } from "#tests/harness/mender/state.ts";
@@ -99,6 +106,29 @@ describe("a revocation", () => {
     await revoke(device);
     expect(await rejectRevoked(ctx)).toBe(0);
     expect(statesOf(device)).toEqual(["accepted"]);
+  });
+});
+
+describe("the console", () => {
+  it("sees the server as it is, and a device with its keys and the certificates they came with", async () => {
+    const { device, request } = await acceptedDevice();
+    await sync();
+    const report = await getMender(ctx, SYSTEM);
+    expect(report).toMatchObject({ url: double.url, isReachable: true, tokenMode: "login", devices: 1 });
+    expect(report.tokenExpiresAt).not.toBeNull();
+    const seen = await getMenderDevice(ctx, SYSTEM, device.uuid);
+    const { fingerprint } = device;
+    expect(seen).toMatchObject({
+      status: "accepted",
+      authSets: [{ status: "accepted", keySha256: request.keySha256, fingerprint }],
+    });
+    double.state.knobs.managementStatus = 503;
+    expect(await getMender(ctx, SYSTEM)).toMatchObject({ isReachable: false, error: expect.any(String) });
+    await expectRefusal(getMenderDevice(ctx, SYSTEM, device.uuid), "mender.unavailable");
+    await expectRefusal(getMenderDevice(ctx, SYSTEM, crypto.randomUUID()), "device.not_found");
+    const without = { ...ctx, backends: { mender: null } };
+    expect(await getMender(without, SYSTEM)).toMatchObject({ url: null, tokenMode: null });
+    await expectRefusal(getMenderDevice(without, SYSTEM, device.uuid), "mender.absent");
   });
 });
 

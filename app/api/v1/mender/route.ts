@@ -1,0 +1,7 @@
+import * as endpoints from "#lib/contracts/console/mender.ts";
+import { methods, route } from "#lib/http/route.ts";
+import { getMender } from "#services/mender/service.ts";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = methods(
+  route(endpoints.getMender, ({ ctx, actor }) => getMender(ctx, actor)),
+);
