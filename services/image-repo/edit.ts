@@ -80,7 +80,7 @@ async function change(
   });
 }
 
-/** Names only: the publisher's own part may be long, and is nobody's business. */
+/** No values: an address may carry a secret, and the publisher's own part is nobody's business. */
 function saidOf({ uri, hardwareIds, proprietary }: store.ImageRow): AuditFacts {
-  return { uri, hardwareIds, proprietary: Object.keys(proprietary ?? {}) };
+  return { hasUri: uri !== null, hardwareIds, proprietary: Object.keys(proprietary ?? {}) };
 }

@@ -31,7 +31,11 @@ export function registerCommentRoutes(app: FastifyInstance, openRepo: OpenRepo):
     await ctx.db.$transaction(async (tx) => {
       await store.putComment(tx, ctx.namespaceId, { filename, comment });
       const target = { kind: "image", id: filename } as const;
-      await recordByMachine(tx, ctx, { action: "image.change", target, after: { comment: comment.slice(0, 300) } });
+      await recordByMachine(tx, ctx, {
+        action: "image.change",
+        target,
+        after: { comment: comment === "" ? "cleared" : "set" },
+      });
     });
     return {};
   });
