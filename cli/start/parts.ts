@@ -69,6 +69,16 @@ export function planPorts(config: Config): WantedPort[] {
       port: config.DECISION_PORT,
     },
     { setting: "SERVICES_PORT", purpose: "the services", host: config.SERVICES_HOST, port: config.SERVICES_PORT },
+    ...(config.MENDER_DOOR_PORT === undefined
+      ? []
+      : [
+          {
+            setting: "MENDER_DOOR_PORT" as const,
+            purpose: "the Mender door",
+            host: config.DEVICE_DOOR_HOST,
+            port: config.MENDER_DOOR_PORT,
+          },
+        ]),
   ];
 }
 
@@ -93,6 +103,7 @@ function part(name: Part, how: PartKind): PartPlan {
   const after = how.mode === "development" && name === "console" ? ["--dev"] : [];
   const more: SecretName[] = [
     ...((how.callsBackEnds ?? true) ? (["BACKEND_TOKEN"] as const) : []),
+    ...(name === "services" ? [] : (["MENDER_TOKEN", "MENDER_PASSWORD"] as const)),
     ...(name === "services" ? (["S3_SECRET_ACCESS_KEY"] as const) : []),
   ];
   return {
