@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { openDecisionPort } from "#gateway/decision-port.ts";
 import { createDoorMetrics } from "#gateway/door-metrics.ts";
 import { SYSTEM } from "#lib/authz/actor.ts";
+import { MACHINE_HEADER, parseMachine, printMachine } from "#lib/http/machine-header.ts";
 import { type MachineClientMade, revokeMachineClient } from "#services/accounts/service.ts";
 import { loadDoorCertificate } from "#services/authorities/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
@@ -144,6 +145,7 @@ it("ignores what a client says of its identity, its path and the decision", asyn
   const forged = {
     "x-ats-namespace": "evil",
     "x-gatehouse-client": "evil",
+    [MACHINE_HEADER]: printMachine({ id: "evil", name: "evil", address: null }),
     "x-gatehouse-scopes": "evil keys:offline",
     "x-gatehouse-upstream": "director",
     "x-gatehouse-path": "/evil",
@@ -164,6 +166,7 @@ it("ignores what a client says of its identity, its path and the decision", asyn
     authorization: `Bearer ${SERVICES_TOKEN}`,
     "x-ats-namespace": world.ctx.namespaceId,
   });
+  expect(parseMachine(seen?.headers[MACHINE_HEADER])).toMatchObject({ id: pusher.id, address: "127.0.0.1" });
 });
 
 it("keeps secrets out of its log", () => {
