@@ -41,5 +41,5 @@ function hasSessionCookie(req: NextRequest): boolean {
 }
 
 export const config = {
-  matcher: ["/((?!api/|api$|_next/static/|favicon.ico|icon.svg).*)"],
+  matcher: ["/((?!api/|api$|pki/|_next/static/|favicon.ico|icon.svg).*)"],
 };

@@ -4,6 +4,7 @@ import type { BackendCtx } from "#lib/backends/backends.ts";
 import { pruneEvents, settleUnknown } from "#services/audit/service.ts";
 import { renewDoorCertificate } from "#services/authorities/service.ts";
 import { pruneMenderLog } from "#services/mender/service.ts";
+import { publishCrls } from "#services/revocation/service.ts";
 import { scrubImages } from "#services/verification/service.ts";
 
 type Job = {
@@ -20,6 +21,7 @@ export const JOBS: readonly Job[] = [
   // One run looks at one image at least, and the largest takes its time.
   { name: "images-scrub", cron: "* * * * *", run: scrubImages, expireSeconds: 3_600 },
   { name: "door-certificate-renew", cron: "17 * * * *", run: renewDoorCertificate },
+  { name: "revocation-lists", cron: "41 * * * *", run: (ctx) => publishCrls(ctx, null) },
   { name: "audit-settle-unknown", cron: "* * * * *", run: settleUnknown },
   { name: "mender-log-prune", cron: "* * * * *", run: pruneMenderLog },
   { name: "console-events-prune", cron: "*/5 * * * *", run: pruneEvents },

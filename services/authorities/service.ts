@@ -17,3 +17,8 @@ export {
   loadDoorRootPem,
 } from "./door-certificate.ts";
 export { type Issuer, listPublishedAuthorities, openIssuer } from "./issuing.ts";
+export { changeAuthority, createAuthority, uploadAuthority } from "./manage.ts";
+export { orderAuthorityProof, proveAuthority } from "./proof.ts";
+export { type CountCertificates, getAuthority, getAuthorityPem, listAuthorities } from "./read.ts";
+export { getRevokingAuthority, listRevokingAuthorities, type RevokingAuthority } from "./revoking.ts";
+export { closeAuthority, issueWithAuthority, reopenAuthority, revokeAuthority } from "./states.ts";
