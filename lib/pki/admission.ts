@@ -277,7 +277,8 @@ const STRONG_HASHES: ReadonlySet<string> = new Set(["SHA-256", "SHA-384", "SHA-5
 const STRONG_CURVES: ReadonlySet<string> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
-function isStrongKey({ key }: CertificateFacts): boolean {
+/** A kind and size of key that is taken here. */
+export function isStrongKey({ key }: CertificateFacts): boolean {
   if (key.kind === "ec") return key.curve !== null && STRONG_CURVES.has(key.curve);
   return key.kind === "ed25519" || (key.kind === "rsa" && (key.bits ?? 0) >= 2048);
 }

@@ -9,13 +9,13 @@ import { DEVICE_ID_FIELDS, DEVICE_ID_FORMS, type DeviceIdRule } from "#lib/pki/d
 import { createBootstrapCa, createFleetCa, type IssuingCa, openIssuingCa } from "#lib/pki/issue.ts";
 import { record } from "#services/audit/service.ts";
 import { ensureDoorCertificate } from "./door-certificate.ts";
+import { publishedAt } from "./published.ts";
+import { purposeOf } from "./sealing.ts";
 import * as store from "./store.ts";
+import { findIssuer } from "./store-issuing.ts";
 
 /** How every bootstrap authority's name begins: a hint that saves asking the database about strangers, never a proof. */
 export const BOOTSTRAP_CA_NAME = "Gatehouse bootstrap CA";
-
-/** Sealed with the row's id, so that a key copied to another row does not open. */
-const purposeOf = (authorityId: string) => `authority:${authorityId}`;
 
 /**
  * Makes what the device door needs and does not have: the fleet CA, the server CA and the door's certificate. Call it at every
@@ -28,9 +28,16 @@ export async function ensureAuthorities(ctx: Ctx): Promise<void> {
   await ensureDoorCertificate(ctx);
 }
 
-/** The fleet CA this install issues with, ready to sign. Made when there is none. @throws AppError `keys.unsealable` */
-export function openFleetCa(ctx: Ctx): Promise<OpenedCa> {
-  return openCa(ctx, "fleet");
+/**
+ * The fleet CA this install issues with, ready to sign. Made when there is none.
+ *
+ * @throws AppError `keys.unsealable` | `internal.unavailable` (none that could is open)
+ */
+export async function openFleetCa(ctx: Ctx): Promise<OpenedCa & { readonly certificateDays: number }> {
+  await ensureIssuingCa(ctx, "fleet");
+  const row = await findIssuer(ctx.db, ctx.namespaceId, { now: ctx.clock() });
+  if (row === null) throw noneOpen();
+  return { ...openStored(ctx, row), certificateDays: row.certificateDays };
 }
 
 /**
@@ -38,24 +45,27 @@ export function openFleetCa(ctx: Ctx): Promise<OpenedCa> {
  *
  * @throws AppError `keys.unsealable` | `internal.unavailable` (it was closed or revoked)
  */
-export function openBootstrapCa(ctx: Ctx): Promise<OpenedCa> {
-  return openCa(ctx, "bootstrap");
+export async function openBootstrapCa(ctx: Ctx): Promise<OpenedCa> {
+  await ensureIssuingCa(ctx, "bootstrap");
+  const row = await store.findOpenWithKey(ctx.db, ctx.namespaceId, "bootstrap");
+  if (row === null) throw noneOpen();
+  return openRow(ctx, row);
+}
+
+function noneOpen(): AppError {
+  return new AppError("internal.unavailable", "This install has no open authority to issue with.");
 }
 
 export type OpenedCa = IssuingCa & { readonly authorityId: string };
 
-async function openCa(ctx: Ctx, kind: store.AuthorityKind): Promise<OpenedCa> {
-  await ensureIssuingCa(ctx, kind);
-  const row = await store.findIssuing(ctx.db, ctx.namespaceId, kind);
-  if (row === null) throw new AppError("internal.unavailable", "This install has no open authority to issue with.");
-  return openStored(ctx, row);
+/** An authority of devices, with the addresses that stand in all it signs. @throws AppError `keys.unsealable` */
+export function openStored(ctx: Pick<Ctx, "keys" | "config">, row: SealedRow): OpenedCa {
+  return { ...openRow(ctx, row), published: publishedAt(ctx.config, row.id) };
 }
 
-/** @throws AppError `keys.unsealable` */
-export function openStored(
-  ctx: Pick<Ctx, "keys">,
-  row: { id: string; certificate: Uint8Array; sealedKey: Uint8Array },
-): OpenedCa {
+type SealedRow = { id: string; certificate: Uint8Array; sealedKey: Uint8Array };
+
+function openRow(ctx: Pick<Ctx, "keys">, row: SealedRow): OpenedCa {
   const privateKeyPem = ctx.keys.open(row.sealedKey, purposeOf(row.id)).toString("utf8");
   return { ...openIssuingCa(parseCertificate(row.certificate), privateKeyPem), authorityId: row.id };
 }

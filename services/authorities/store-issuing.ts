@@ -21,8 +21,8 @@ export type IssuerRow = {
 };
 
 /**
- * An open authority that this install issues with and whose certificates name a device the way we write it: this one, or the newest.
- * One that finds the id elsewhere would not know its own certificate again.
+ * An open authority that this install issues with and whose certificates name a device the way we write it: this one, or the one that was
+ * opened or chosen last. One that finds the id elsewhere would not know its own certificate again.
  */
 export async function findIssuer(
   db: DbOrTx,
@@ -41,7 +41,7 @@ export async function findIssuer(
       notAfter: { gt: wanted.now },
       ...(wanted.id === undefined ? {} : { id: wanted.id }),
     },
-    orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+    orderBy: [{ stateChangedAt: { sort: "desc", nulls: "last" } }, { createdAt: "desc" }, { id: "desc" }],
     select: COLUMNS,
   });
   return row === null || row.sealedKey === null ? null : { ...row, sealedKey: row.sealedKey };

@@ -13,7 +13,8 @@ export async function hasIssuing(db: DbOrTx, namespaceId: string, kind: Authorit
   return row !== null;
 }
 
-export async function findIssuing(
+/** The newest open one of its kind. */
+export async function findOpenWithKey(
   db: DbOrTx,
   namespaceId: string,
   kind: AuthorityKind,

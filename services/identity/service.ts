@@ -1,4 +1,8 @@
 /** Identity's face to the other areas and processes; README.md says what it guarantees. */
+export { addAllowlistEntry, allowCertificate, listAllowlist, removeAllowlistEntry } from "./allowlist.ts";
+export { importAllowlist } from "./allowlist-import.ts";
+export { approveCertificate } from "./approve.ts";
+export { countCertificates, previewAuthorityRules } from "./authority-counts.ts";
 export {
   createProvisioningCredential,
   listProvisioningCredentials,
@@ -7,13 +11,7 @@ export {
 export { countTrust, getCertificate, listCertificates, listRefusals } from "./certificates.ts";
 export { type BuildCtx, buildCredentials } from "./credentials-build.ts";
 export type { IdentityCtx } from "./ctx.ts";
-export {
-  allowCertificate,
-  approveCertificate,
-  rejectCertificate,
-  revokeCertificate,
-  revokeCertificatesOfDevice,
-} from "./decisions.ts";
+export { rejectCertificate } from "./decisions.ts";
 export { deleteDevice, showCertificates } from "./devices.ts";
 export {
   countRenewals,
@@ -27,6 +25,7 @@ export {
   recordRenewal,
 } from "./enrolled.ts";
 export { issueDevice } from "./issue.ts";
+export { findKnownCertificate } from "./known.ts";
 export {
   type Bootstrap,
   judgeBootstrap,
@@ -35,6 +34,7 @@ export {
   provisionDevice,
 } from "./provision.ts";
 export { joinGroup, registerDevice, unregisterDevice } from "./registration.ts";
+export { holdCertificate, releaseCertificate, revokeCertificate, revokeCertificatesOfDevice } from "./revoke.ts";
 export {
   type AdmissionFacts,
   admitNewcomer,

@@ -11,6 +11,8 @@ export type OpensslFolder = {
   tell(args: string): string;
   /** Without blocking, for what talks to a server of this process; all it prints, whatever its exit code. */
   talk(args: string, input?: string): Promise<string>;
+  /** Runs command lines that people are shown, as they stand. */
+  shell(lines: readonly string[]): void;
   write(name: string, text: string): void;
   read(name: string): string;
   remove(): void;
@@ -35,6 +37,9 @@ export function openssl(): OpensslFolder {
         child.on("close", () => done(printed));
         child.stdin.end(input);
       }),
+    shell: (lines) => {
+      execFileSync("bash", ["-e", "-c", lines.join("\n")], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    },
     write: (name, text) => writeFileSync(join(folder, name), text),
     read: (name) => readFileSync(join(folder, name), "utf8"),
     remove: () => rmSync(folder, { recursive: true }),

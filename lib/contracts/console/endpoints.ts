@@ -1,10 +1,13 @@
 import * as accounts from "./accounts.ts";
+import * as allowlist from "./allowlist.ts";
 import * as audit from "./audit.ts";
+import * as authorities from "./authorities.ts";
 import * as backEnds from "./back-ends.ts";
 import * as certificates from "./certificates.ts";
 import * as credentials from "./credentials.ts";
 import * as devices from "./devices.ts";
 import type { Endpoint } from "./endpoint.ts";
+import * as enrolment from "./enrolment.ts";
 import * as headerMode from "./header-mode.ts";
 import * as images from "./images.ts";
 import * as keys from "./keys.ts";
@@ -18,11 +21,14 @@ import * as uploads from "./uploads.ts";
 /** Every endpoint of the console API: found in the contract files, so that none can be forgotten here. */
 export const ENDPOINTS: readonly Endpoint[] = [
   accounts,
+  allowlist,
   audit,
+  authorities,
   backEnds,
   certificates,
   credentials,
   devices,
+  enrolment,
   headerMode,
   images,
   keys,

@@ -1,0 +1,13 @@
+import * as endpoints from "#lib/contracts/console/authorities.ts";
+import { methods, route } from "#lib/http/route.ts";
+import { changeAuthority, getAuthority } from "#services/authorities/service.ts";
+import { countCertificates } from "#services/identity/service.ts";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = methods(
+  route(endpoints.getAuthority, ({ ctx, actor, params }) =>
+    getAuthority(ctx, actor, { ...params, count: countCertificates }),
+  ),
+  route(endpoints.changeAuthority, ({ ctx, actor, params, body }) =>
+    changeAuthority(ctx, actor, { ...params, change: body, count: countCertificates }),
+  ),
+);
