@@ -24,6 +24,8 @@ export type DeviceProgress = {
   code?: string;
   text?: string;
   filenames?: readonly string[];
+  /** Looked up, perhaps not for the first time, rather than heard: it belongs into the story only when it moves the device. */
+  isReadAgain?: true;
 };
 
 const RANK: Record<UpdateDeviceState, number> = {

@@ -17,7 +17,7 @@ import * as reads from "./store-read.ts";
 import * as store from "./store-write.ts";
 
 export type { FleetEcu } from "./ecus.ts";
-export { forgetMenderDevices, showMenderDevices } from "./mender.ts";
+export { forgetMenderDevices, showMenderAccepted, showMenderDevices } from "./mender.ts";
 export { getHardware, getManifest } from "./reported.ts";
 export { uuidsWithHardware } from "./store-filter.ts";
 export { findMenderId, listUnlisted as listUnlistedMender, type MenderRow } from "./store-mender.ts";
@@ -137,6 +137,7 @@ export async function recordProgressMany(tx: Tx, namespaceId: string, given: rea
   const rows = await store.lockProgress(tx, namespaceId, [...new Set(steps.map((step) => step.deviceUuid))]);
   const known = new Map(rows.map((row) => [row.uuid, row]));
   const changed = new Set<string>();
+  const news = new Set<DeviceProgress>();
   for (const step of steps) {
     const row = known.get(step.deviceUuid);
     if (row === undefined) continue;
@@ -144,13 +145,15 @@ export async function recordProgressMany(tx: Tx, namespaceId: string, given: rea
     if (Object.keys(change).length === 0) continue;
     known.set(step.deviceUuid, { ...row, ...change });
     changed.add(step.deviceUuid);
+    news.add(step);
   }
   await store.updateProgress(
     tx,
     namespaceId,
     [...known.values()].filter((row) => changed.has(row.uuid)),
   );
-  const told = steps.filter((step) => known.has(step.deviceUuid)).flatMap(toStoryLine);
+  const isTold = (step: DeviceProgress) => (step.isReadAgain === true ? news.has(step) : known.has(step.deviceUuid));
+  const told = steps.filter(isTold).flatMap(toStoryLine);
   await store.insertActivities(tx, namespaceId, told);
   const touched = new Set([...changed, ...told.map((line) => line.deviceUuid)]);
   await announce(tx, namespaceId, [...touched]);

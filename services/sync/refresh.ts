@@ -88,7 +88,7 @@ async function refreshDevice(ctx: BackendCtx, claimed: store.Claimed): Promise<v
     if (ecus !== null && JSON.stringify(ecus) !== JSON.stringify(row?.ecus ?? null)) {
       await setEcus(tx, ctx.namespaceId, uuid, ecus);
     }
-    for (const step of steps) await recordProgressEverywhere(tx, ctx.namespaceId, step);
+    for (const step of steps) await recordProgressEverywhere(tx, ctx.namespaceId, { ...step, isReadAgain: true });
     const isOpen = decided.goneSince !== null || isUnproven;
     const again = isOpen ? new Date(at.getTime() + AGAIN_MS) : null;
     await store.settle(tx, ctx.namespaceId, { ...claimed, at, goneSince: decided.goneSince, again });

@@ -34,7 +34,7 @@ export type Decided = {
   readonly goneSince: Date | null;
 };
 
-/** What the observation adds to the device's story. Steps that are known already change nothing, so they may be repeated. */
+/** What the observation adds to the device's story. Steps that are known already change nothing, so they may be repeated (`isReadAgain`). */
 export function decideSteps(seen: Observed): Decided {
   const known = seen.row.correlationId;
   const isGone = seen.queue !== null && known !== null && !seen.queue.some((item) => item.correlationId === known);

@@ -98,6 +98,16 @@ describe("a device's row", () => {
 });
 
 describe("progress", () => {
+  it("that is looked up again and again is told once, and never after the end", async () => {
+    const uuid = await fleet.addDevice();
+    const again = { kind: "installing", isReadAgain: true } as const;
+    for (const step of [{ kind: "assigned" } as const, again, again]) await steps(uuid, step);
+    await steps(uuid, { kind: "updated", at: later(60) });
+    await steps(uuid, { ...again, at: later(61) });
+    const told = await fleet.ctx.db.fleetActivity.findMany({ where: { deviceUuid: uuid }, orderBy: { at: "asc" } });
+    expect(told.map(({ kind }) => kind).sort()).toEqual(["assignment", "install", "report"]);
+  });
+
   it("walks the whole path to updated", async () => {
     const uuid = await fleet.addDevice();
     expect((await steps(uuid, { kind: "assigned" })).status).toBe("assigned");
