@@ -154,7 +154,8 @@ async function prepare(auth: Auth, key: string, proven: Proven): Promise<Preauth
 async function note(ctx: MenderCtx, proven: Proven, { reply, log }: { reply: HeldReply; log: Log }): Promise<void> {
   const { sub, jti } = readClaims(reply.body.toString("utf8"));
   if (sub === undefined || jti === undefined) return;
-  const ids = { keySha256: proven.keySha256, menderDeviceId: sub, authSetId: jti };
+  const { keySha256, deviceUuid } = proven;
+  const ids = { keySha256, deviceUuid, menderDeviceId: sub, authSetId: jti };
   await noteAccepted(ctx, ids).catch((err) => log.warn({ err }, "what Mender calls a device could not be recorded"));
 }
 

@@ -18,6 +18,18 @@ export async function showMenderDevices(
   if (changed.length > 0) await publishEvent(tx, namespaceId, { topic: "device", subjectId: "" });
 }
 
+/** Shows at once that the Mender server has let a device of ours in, before its list is read again. */
+export async function showMenderAccepted(
+  tx: Tx,
+  namespaceId: string,
+  device: { uuid: string; menderId: string },
+): Promise<void> {
+  const row = { uuid: device.uuid, menderId: storableText(device.menderId, 128) };
+  if (await store.markAccepted(tx, namespaceId, row)) {
+    await publishEvent(tx, namespaceId, { topic: "device", subjectId: device.uuid });
+  }
+}
+
 /** Takes devices that Mender no longer has from the fleet; those of ours lose the mark only. */
 export async function forgetMenderDevices(tx: Tx, namespaceId: string, uuids: readonly string[]): Promise<void> {
   if (uuids.length === 0) return;

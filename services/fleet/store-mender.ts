@@ -52,6 +52,21 @@ export async function upsertMenderRows(
   return [...changed, ...marked, ...gone].map(({ uuid }) => uuid);
 }
 
+/** The Mender server has just let a device of ours in. @returns whether that is news */
+export async function markAccepted(
+  tx: Tx,
+  namespaceId: string,
+  device: { uuid: string; menderId: string },
+): Promise<boolean> {
+  const changed = await tx.$executeRaw`
+    UPDATE fleet_device SET "menderId" = ${device.menderId}, "menderStatus" = 'accepted', "menderCrawl" = coalesce("menderCrawl", 0)
+    WHERE "namespaceId" = ${namespaceId} AND uuid = ${device.uuid}::uuid AND NOT "menderOnly"
+      AND ("menderId", "menderStatus") IS DISTINCT FROM (${device.menderId}, 'accepted')`;
+  if (changed === 0) return false;
+  await tx.fleetDevice.deleteMany({ where: { namespaceId, menderId: device.menderId, menderOnly: true } });
+  return true;
+}
+
 /** Devices that the complete reading `crawl` did not list, in the order of their ids. */
 export async function listUnlisted(
   db: DbOrTx,

@@ -1,6 +1,7 @@
 import type { MenderOutcome } from "#lib/contracts/console/mender.ts";
 import type { MenderAuthSet, MenderDevice } from "#lib/contracts/mender.ts";
 import { type AppError, isAppError } from "#lib/errors/app-error.ts";
+import { showMenderAccepted } from "#services/fleet/service.ts";
 import { type MenderCtx, requireMender } from "./ctx.ts";
 import { digestOfSet, identityDigest } from "./keys.ts";
 import { type Attempt, logOutcome } from "./log.ts";
@@ -70,12 +71,16 @@ export async function acceptPending(ctx: MenderCtx, proven: Proven, menderDevice
   }
 }
 
-/** Remembers what Mender calls a device that it has just let in, from the token that it gave. */
+/** Remembers what Mender calls a device that it has just let in, from the token that it gave, and shows it in the fleet. */
 export async function noteAccepted(
   ctx: MenderCtx,
-  ids: { keySha256: string; menderDeviceId: string; authSetId: string },
+  accepted: { keySha256: string; deviceUuid: string; menderDeviceId: string; authSetId: string },
 ): Promise<void> {
-  await store.noteIds(ctx.db, ctx.namespaceId, ids);
+  const { deviceUuid: uuid, ...ids } = accepted;
+  await ctx.db.$transaction(async (tx) => {
+    await store.noteIds(tx, ctx.namespaceId, ids);
+    await showMenderAccepted(tx, ctx.namespaceId, { uuid, menderId: ids.menderDeviceId });
+  });
 }
 
 async function findOutcome(ctx: MenderCtx, proven: Proven): Promise<Found> {

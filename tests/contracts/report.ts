@@ -4,6 +4,7 @@ import { DIRECTOR_ENDPOINTS } from "./director.ts";
 import { DOOR_ENDPOINTS } from "./doors.ts";
 import type { ContractEndpoint } from "./endpoint.ts";
 import { KEYSERVER_ENDPOINTS } from "./keyserver.ts";
+import { MENDER_ENDPOINTS } from "./mender.ts";
 import { REPOSERVER_ROLES_ENDPOINTS } from "./reposerver-roles.ts";
 import { REPOSERVER_TARGETS_ENDPOINTS } from "./reposerver-targets.ts";
 import { TOOLS_DOOR_ENDPOINTS } from "./tools-door.ts";
@@ -35,6 +36,7 @@ export const ALL_ENDPOINTS: readonly ContractEndpoint[] = [
   ...SERVICE_ENDPOINTS,
   ...DOOR_ENDPOINTS,
   ...TOOLS_DOOR_ENDPOINTS,
+  ...MENDER_ENDPOINTS,
 ];
 
 /** What the contract files name and no table lists. */
