@@ -15,7 +15,9 @@ export function createAttemptLimiter(clock: () => Date, most: number): AttemptLi
   const current = (key: string) => {
     const window = windows.get(key);
     const now = clock().getTime();
-    if (window !== undefined && now - window.startedAt < ATTEMPT_WINDOW_SECONDS * 1_000) return window;
+    const age = window === undefined ? -1 : now - window.startedAt;
+    // A clock that was set back starts a new window, instead of keeping this one closed until it is there again.
+    if (window !== undefined && age >= 0 && age < ATTEMPT_WINDOW_SECONDS * 1_000) return window;
     return { startedAt: now, attempts: 0 };
   };
   return {

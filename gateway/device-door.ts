@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { isIPv6 } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Refused } from "#lib/pki/admission.ts";
 import type { IdentityCtx } from "#services/identity/service.ts";
@@ -8,6 +9,8 @@ import { type Admission, cutRefused, decide } from "./admission.ts";
 import { openAdmissionBook } from "./admission-book.ts";
 import { openDoorLog } from "./door-log.ts";
 import type { DoorMetrics } from "./door-metrics.ts";
+import { createEst, type Est } from "./est.ts";
+import { isEst } from "./est-path.ts";
 import { DEVICE_TRAFFIC, forward } from "./forward.ts";
 import { createLiveConnections } from "./live-connections.ts";
 import { createMenderDoor, type MenderDoor } from "./mender-door.ts";
@@ -15,6 +18,7 @@ import type { MenderUpstream } from "./mender-upstream.ts";
 import { isDownload, mapPath } from "./path-map.ts";
 import { type Peer, readPeer } from "./peer.ts";
 import { isProvisioning, provision, refuseDevice } from "./provisioning.ts";
+import { openReplica } from "./replica.ts";
 import { type DoorReply, nowhere, sendReply, UNAVAILABLE } from "./replies.ts";
 import { drain, openTlsDoor, type TlsDoor, type TlsDoorOptions } from "./tls-door.ts";
 import { openTrafficNotes, type TrafficNotes } from "./traffic-notes.ts";
@@ -24,6 +28,8 @@ export type DeviceDoor = {
   readonly port: number;
   /** Of its own for Mender's devices; null where they come in by name, or there is no Mender server. */
   readonly menderPort: number | null;
+  /** The same decision for who comes by a proxy. */
+  readonly admission: Admission;
   isHealthy(): boolean;
   /** Takes a renewed certificate into use; it also happens by itself once a minute. */
   refreshCertificate(): Promise<void>;
@@ -35,6 +41,7 @@ type Door = {
   readonly upstreams: Upstreams;
   readonly metrics: DoorMetrics;
   readonly admission: Admission;
+  readonly est: Est;
   readonly notes: TrafficNotes;
 };
 
@@ -59,9 +66,9 @@ export async function openDeviceDoor(options: {
   const book = await openAdmissionBook(ctx, options.databaseUrl);
   const log = openDoorLog(ctx);
   const admission: Admission = { ctx, book, log, live, arriving: new Map() };
-  book.follow((fingerprint) => void cutRefused(admission, fingerprint));
   const notes = openTrafficNotes(ctx);
-  const door: Door = { ctx, metrics, notes, upstreams: options.upstreams, admission };
+  const est = createEst(admission, metrics);
+  const door: Door = { ctx, metrics, notes, upstreams: options.upstreams, admission, est };
   const { mender = null } = options;
   const menderDoor = mender === null ? null : createMenderDoor({ ...mender, metrics, admission });
   const shared = {
@@ -80,20 +87,36 @@ export async function openDeviceDoor(options: {
     ...(menderDoor === null ? {} : { upgrades: { isMeant: menderDoor.isMeant, onUpgrade: menderDoor.upgrade } }),
   });
   const own = await openOwnMenderDoor(ctx, menderDoor, shared);
+  const connections = () => live.connected(null).length;
+  const replica = openReplica(ctx, { doorUrl: ownAddress(ctx, opened.port), connections });
+  book.follow(({ fingerprint, number }) => {
+    void cutRefused(admission, fingerprint).then((cut) => replica.applied(number, cut));
+  });
   return {
     port: opened.port,
     menderPort: own?.port ?? null,
+    admission,
     isHealthy: () => book.isFresh() && opened.isListening() && own?.isListening() !== false,
     async refreshCertificate() {
       await Promise.all([opened.refreshCertificate(), own?.refreshCertificate()]);
     },
     async close() {
       await Promise.all([opened.close(), own?.close()]);
+      await replica.close();
       await notes.close();
       await log.close();
       await book.close();
     },
   };
+}
+
+/** Where exactly this process' door is reached, from its own machine when it is not told otherwise. */
+function ownAddress({ config }: IdentityCtx, port: number): string {
+  const host = config.DEVICE_DOOR_HOST;
+  const isWildcard = host === "0.0.0.0" || host === "::";
+  return (
+    config.GATEWAY_REPLICA_URL ?? `https://${isWildcard ? "127.0.0.1" : isIPv6(host) ? `[${host}]` : host}:${port}`
+  );
 }
 
 /** On MENDER_DOOR_PORT, with the device door's certificate and its admission; null without that setting. */
@@ -119,6 +142,10 @@ async function handle(door: Door, req: IncomingMessage, res: ServerResponse, exp
   res.once("close", () => door.metrics.replied(res.statusCode));
   try {
     const peer = door.admission.live.peerOf(req.socket as TLSSocket) ?? readPeer(req.socket as TLSSocket); // an https server's sockets are TLS
+    if (isEst(url)) {
+      await door.est.handle({ req, res, expectsContinue }, peer);
+      return;
+    }
     if (isProvisioning(req.method, url)) {
       const { ctx, metrics, admission } = door;
       if (await provision({ ctx, metrics, log: admission.log }, { req, res, expectsContinue }, peer)) return;

@@ -37,7 +37,7 @@ export async function recordFirst(
   tx: Tx,
   ctx: Ctx,
   actor: Actor,
-  made: Enrolled & { state: "allowed" | "pending"; address: string },
+  made: Enrolled & { state: "allowed" | "pending" },
 ): Promise<void> {
   const { deviceUuid, deviceId, state, certificate } = made;
   const now = ctx.clock();
