@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
 import { z } from "zod";
 import { NetworkInfo } from "#lib/contracts/ota/device-registry.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
@@ -49,6 +51,8 @@ export type RegistryBackend = {
   findStaticGroup(call: BackendCall, groupId: string): Promise<{ name: string } | null>;
   /** Being a member already is done. @throws AppError `backend.refused` when the group is gone or takes no members */
   addToGroup(call: BackendCall, membership: { groupId: string; uuid: string }): Promise<void>;
+  /** Replaces all tags of a device. @throws AppError `backend.refused` when the registry has no tags */
+  setTags(call: BackendCall, device: { deviceId: string; tags: Readonly<Record<string, string>> }): Promise<void>;
   /** Any JSON; `{}` when the device sent none. @throws AppError `device.not_found` */
   getSystemInfo(call: BackendCall, uuid: string): Promise<unknown>;
   /** null when the device sent none. @throws AppError `device.not_found` */
@@ -145,6 +149,14 @@ export function createRegistryBackend(client: BackendClient): RegistryBackend {
       const path = `${group(groupId)}/devices/${encodeURIComponent(uuid)}`;
       await client.send(call, { method: "POST", path, accept: [409] });
     },
+    async setTags(call, { deviceId, tags }) {
+      const table = [
+        ["DeviceID", ...Object.keys(tags)],
+        [deviceId, ...Object.values(tags)],
+      ];
+      const upload = formOf("custom-device-fields", table.map((cells) => cells.map(quoted).join(";")).join("\r\n"));
+      await client.send(call, { method: "POST", path: "/api/v1/device_tags", upload });
+    },
     getSystemInfo: (call, uuid) => get(call, `${device(uuid)}/system_info`, z.unknown()),
     async getNetwork(call, uuid) {
       const found = await get(call, `${device(uuid)}/system_info/network`, ReportedNetwork);
@@ -164,6 +176,17 @@ const ReportedNetwork = z.object({
   mac: NetworkInfo.shape.mac.nullish(),
   hostname: NetworkInfo.shape.hostname.nullish(),
 });
+
+function quoted(cell: string): string {
+  return `"${cell.replaceAll('"', '""')}"`;
+}
+
+/** A multipart form of one field. */
+function formOf(name: string, text: string): { body: Readable; contentType: string } {
+  const boundary = `form-${randomUUID()}`;
+  const form = `--${boundary}\r\ncontent-disposition: form-data; name="${name}"; filename="${name}.csv"\r\ncontent-type: text/csv\r\n\r\n${text}\r\n--${boundary}--\r\n`;
+  return { body: Readable.from([Buffer.from(form)]), contentType: `multipart/form-data; boundary=${boundary}` };
+}
 
 function taken(device: { deviceName: string; deviceId: string }): AppError {
   return new AppError(

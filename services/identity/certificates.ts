@@ -116,7 +116,7 @@ function warningsFor(
     (other) => other.deviceUuid === row.deviceUuid && other.fingerprint !== row.fingerprint,
   );
   const warnings: Certificate["warnings"] = [];
-  const allowed = others.find((other) => other.state === "allowed" && other.certificate !== null);
+  const allowed = others.find((other) => other.state === "allowed" && other.graceUntil === null);
   if (allowed !== undefined) {
     warnings.push({
       code: "another_certificate_allowed",

@@ -4,6 +4,9 @@ import type { Ctx } from "#lib/ctx.ts";
 /** What this area needs of the process: the context, and the device registry behind HTTP. */
 export type IdentityCtx = Ctx & {
   readonly backends: {
-    readonly registry: Pick<RegistryBackend, "createDevice" | "deleteDevice" | "findStaticGroup" | "addToGroup">;
+    readonly registry: Pick<
+      RegistryBackend,
+      "createDevice" | "deleteDevice" | "findStaticGroup" | "addToGroup" | "setTags"
+    >;
   };
 };

@@ -7,7 +7,7 @@ import { auditBackendChange } from "#services/audit/service.ts";
 import { findDeviceNames, removeDevice, setCertificate } from "#services/fleet/service.ts";
 import { recordDeviceDeleted } from "#services/rollouts/service.ts";
 import type { IdentityCtx } from "./ctx.ts";
-import { revokeCertificatesOfDevice } from "./decisions.ts";
+import { revokeCertificatesOfDevice } from "./revoke.ts";
 import * as store from "./store.ts";
 
 type DeletionCtx = IdentityCtx & { readonly backends: { readonly director: Pick<DirectorBackend, "forgetDevice"> } };

@@ -22,7 +22,9 @@ export async function admitRenewal(ctx: Ctx, seen: store.CertificateRow): Promis
     const asker = row.renewalOf === null ? null : await store.findCertificate(tx, ctx.namespaceId, row.renewalOf);
     if (asker?.state === "held") return;
     if (asker?.state === "revoked") return revokeWithAsker(tx, ctx, { row, asker });
-    const replaced = await takePlace(tx, ctx, { deviceUuid, fingerprint: row.fingerprint });
+    // In its grace itself, since its device was given another key meanwhile: then it takes nobody's place.
+    const isReplaced = row.graceUntil !== null;
+    const replaced = isReplaced ? [] : await takePlace(tx, ctx, { deviceUuid, fingerprint: row.fingerprint });
     await applyDecision(tx, ctx, SYSTEM, {
       row,
       change: { state: "allowed", admittedAt: ctx.clock(), decidedAt: row.decidedAt, decidedBy: row.decidedBy },

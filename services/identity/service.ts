@@ -35,6 +35,7 @@ export {
 } from "./provision.ts";
 export { joinGroup, registerDevice, unregisterDevice } from "./registration.ts";
 export { holdCertificate, releaseCertificate, revokeCertificate, revokeCertificatesOfDevice } from "./revoke.ts";
+export { countDevicesWithout, listServerCaDevices } from "./server-ca-devices.ts";
 export {
   type AdmissionFacts,
   admitNewcomer,

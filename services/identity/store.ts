@@ -16,7 +16,7 @@ export type CertificateRow = {
   subjectDn: string | null;
   issuerDn: string | null;
   serialHex: string | null;
-  /** DER; null until the first visit of an allowlisted fingerprint. */
+  /** DER; null only where one was revoked before it was ever seen. */
   certificate: Uint8Array | null;
   spkiSha256: string | null;
   keyType: string | null;
@@ -117,7 +117,6 @@ export async function findOtherAllowed(
       namespaceId,
       deviceUuid: certificate.deviceUuid,
       state: "allowed",
-      certificate: { not: null },
       graceUntil: null,
       OR: [{ renewalOf: null }, { admittedAt: { not: null } }],
       fingerprint: { not: certificate.fingerprint },
@@ -135,7 +134,7 @@ export async function endOthers(
   const rows = await db.$queryRaw<{ fingerprint: string }[]>`
     UPDATE device_certificate SET "graceUntil" = ${change.graceUntil.toISOString()}::timestamptz
     WHERE "namespaceId" = ${namespaceId} AND "deviceUuid" = ${change.deviceUuid}::uuid AND state = 'allowed'
-      AND fingerprint <> ${change.fingerprint} AND certificate IS NOT NULL AND "graceUntil" IS NULL
+      AND fingerprint <> ${change.fingerprint} AND "graceUntil" IS NULL
     RETURNING fingerprint`;
   return rows.map(({ fingerprint }) => fingerprint);
 }
@@ -220,6 +219,7 @@ export type CertificateChange = Partial<
     CertificateRow,
     | "state"
     | "name"
+    | "hardwareId"
     | "note"
     | "revocationReason"
     | "decidedAt"

@@ -1,17 +1,20 @@
 import { SYSTEM } from "#lib/authz/actor.ts";
 import type { Ctx } from "#lib/ctx.ts";
-import { type DbOrTx, lockInTransaction } from "#lib/db/client.ts";
+import { type DbOrTx, lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
-import { isAppError } from "#lib/errors/app-error.ts";
 import type { KnownCertificate } from "#lib/pki/admission.ts";
+import { allowlistKeysOf } from "#lib/pki/allowlist-value.ts";
 import { type CertificateFacts, certificatePem } from "#lib/pki/certificates.ts";
 import type { DeviceIdentity } from "#lib/pki/device-id.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
+import { listKnownAuthorities } from "#services/authorities/service.ts";
 import { showNewDevice, touchDevices } from "#services/fleet/service.ts";
+import { createNamed, preassign, preassignedBy } from "./arrivals.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import { applyDecision, lockCertificate, lockOf } from "./decisions.ts";
 import { admitRenewal } from "./renewals.ts";
 import * as store from "./store.ts";
+import * as allowlist from "./store-allowlist.ts";
 import * as refusals from "./store-refusals.ts";
 
 /** The subject's organizational unit that marks a certificate made for a simulated device. For people only: it admits nobody. */
@@ -27,7 +30,7 @@ export type AdmissionFacts = {
 
 /** A leaf, and what its authority's rules make of it. */
 export type Claim = {
-  readonly leaf: Pick<CertificateFacts, "fingerprint" | "tbsSha256">;
+  readonly leaf: Pick<CertificateFacts, "fingerprint" | "tbsSha256" | "spkiSha256" | "serialHex" | "subjectDn">;
   readonly device: DeviceIdentity | null;
   readonly authorityId: string;
 };
@@ -39,18 +42,17 @@ export async function readAdmissionFacts(
   now: Date,
 ): Promise<AdmissionFacts> {
   const row = await store.findByIdentity(db, namespaceId, leaf);
-  // An allowlisted fingerprint that has not been seen is no decision about a certificate yet: its common name is unknown.
-  const unseen = row !== null && row.state === "allowed" && row.certificate === null;
-  if (row !== null && !unseen && row.state !== "pending") return { ...NEWCOMER, known: knownOf(row) };
+  if (row !== null && row.state !== "pending") return { ...NEWCOMER, known: knownOf(row) };
   const since = new Date(now.getTime() - HOUR_MS);
   const { fingerprint } = leaf;
-  const [other, newcomersLastHour] = await Promise.all([
+  const [other, newcomersLastHour, entry] = await Promise.all([
     device === null ? null : store.findOtherAllowed(db, namespaceId, { deviceUuid: device.uuid, fingerprint }),
     row === null ? store.countNewcomers(db, namespaceId, { authorityId, since }) : 0,
+    allowlist.findUsableEntry(db, namespaceId, { keys: allowlistKeysOf(leaf, authorityId), now }),
   ]);
   return {
-    known: row === null || unseen ? null : knownOf(row),
-    allowlisted: unseen,
+    known: row === null ? null : knownOf(row),
+    allowlisted: entry !== null,
     otherAllowedCount: other === null ? 0 : 1,
     newcomersLastHour,
   };
@@ -71,27 +73,21 @@ export type Visit = {
   readonly address: string;
 };
 
-/** A genuine newcomer that waits for a person: leaves a row, or the facts in the row that allowlisted it. Repeating it is fine. */
+/** A genuine newcomer that waits for a person leaves a row. Repeating it is fine. */
 export async function recordPending(ctx: Ctx, visit: Visit): Promise<void> {
   const { fingerprint } = visit.leaf;
   await ctx.db.$transaction(async (tx) => {
     await lockInTransaction(tx, `certificate:${ctx.namespaceId}:${fingerprint}`);
-    const row = await store.findCertificate(tx, ctx.namespaceId, fingerprint);
-    if (row === null) await insertVisited(tx, ctx, visit);
-    else if (row.certificate === null && row.state === "allowed") {
-      // Allowlisted, but another certificate of this device is allowed: it waits like any second one.
-      await store.changeCertificate(tx, ctx.namespaceId, {
-        fingerprint,
-        change: { ...visited(ctx, visit), state: "pending" },
-      });
-    } else return;
+    if ((await store.findCertificate(tx, ctx.namespaceId, fingerprint)) !== null) return;
+    await insertVisited(tx, ctx, visit);
     await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: fingerprint });
   });
 }
 
 /**
  * Lets an allowlisted certificate, or one whose authority admits all, in at its first visit: makes the registry's device, then
- * records it as allowed. Ask for the decision again afterwards: another certificate of the device may have been faster.
+ * records it as allowed. Ask for the decision again afterwards: another certificate of the device, or another one that the same entry
+ * of the allowlist names, may have been faster.
  *
  * @throws AppError `backend.*` | `device.conflict`
  */
@@ -99,53 +95,69 @@ export async function admitNewcomer(ctx: IdentityCtx, visit: Visit): Promise<voi
   const { fingerprint } = visit.leaf;
   const { device } = visit;
   if (device === null) return;
-  const deviceUuid = device.uuid;
   const row = await store.findCertificate(ctx.db, ctx.namespaceId, fingerprint);
   if (row !== null && row.renewalOf !== null) return admitRenewal(ctx, row);
+  const keys = allowlistKeysOf(visit.leaf, visit.authorityId);
+  const listed = await allowlist.findUsableEntry(ctx.db, ctx.namespaceId, { keys, now: ctx.clock() });
+  // The entry that let it in may have been taken away since: nobody comes in on the strength of a decision that was.
+  if (listed === null && !(await admitsAll(ctx, visit.authorityId))) return recordPending(ctx, visit);
+  const name = listed?.name ?? row?.name ?? device.id;
   const entry = {
     action: "certificate.approve" as const,
-    target: { kind: "certificate" as const, id: fingerprint, name: row?.name ?? device.id },
-    after: { state: "allowed", deviceUuid, by: row === null ? "policy of the authority" : "allowlist" },
+    target: { kind: "certificate" as const, id: fingerprint, name },
+    after: {
+      state: "allowed",
+      deviceUuid: device.uuid,
+      by: listed === null ? "policy of the authority" : "allowlist",
+      ...(listed === null ? {} : { allowlistEntry: listed.id, kind: listed.kind }),
+    },
   };
   await auditBackendChange(ctx, { actor: SYSTEM, entry }, async (finish) => {
-    await createNamed(ctx, visit, { ...device, name: row?.name ?? device.id });
+    await createNamed(ctx, { ...device, name, certificatePem: certificatePem(visit.leaf) });
+    const failed = await preassign(ctx, device, preassignedBy(listed));
     await ctx.db.$transaction(async (tx) => {
-      await lockInTransaction(tx, `certificate:${ctx.namespaceId}:${fingerprint}`);
-      await lockInTransaction(tx, lockOf(ctx, deviceUuid));
-      if ((await store.findCertificate(tx, ctx.namespaceId, fingerprint)) === null) await insertVisited(tx, ctx, visit);
-      const locked = await lockCertificate(tx, ctx, fingerprint);
-      const conflict = await store.findOtherAllowed(tx, ctx.namespaceId, { deviceUuid, fingerprint });
-      const mayBeAllowed = locked.state === "pending" || (locked.state === "allowed" && locked.certificate === null);
-      if (!mayBeAllowed) return finish(tx, { state: locked.state });
-      const state = conflict === null ? "allowed" : "pending";
-      await showNewDevice(tx, ctx, { uuid: deviceUuid, deviceId: device.id, name: row?.name ?? device.id });
-      const decided = { decidedAt: locked.decidedAt ?? ctx.clock(), decidedBy: locked.decidedBy ?? SYSTEM.name };
-      await applyDecision(tx, ctx, SYSTEM, {
-        row: locked,
-        change: { ...visited(ctx, visit), ...decided, state },
-        verb: state === "allowed" ? "allowed" : "held back",
-      });
-      await finish(tx, { state });
+      const state = await allowVisited(tx, ctx, { visit, device: { ...device, name }, listed });
+      await finish(tx, { state, ...(failed.length === 0 ? {} : { failure: failed }) });
     });
   });
 }
 
-/** A name from the allowlist that is taken meanwhile must not keep the device out: then its UUID is its name. */
-async function createNamed(ctx: IdentityCtx, visit: Visit, device: DeviceIdentity & { name: string }): Promise<void> {
-  const { uuid, id, name } = device;
-  const make = (deviceName: string) =>
-    ctx.backends.registry.createDevice(ctx, {
-      uuid,
-      deviceId: id,
-      deviceName,
-      credentials: certificatePem(visit.leaf),
-    });
-  try {
-    await make(name);
-  } catch (error) {
-    if (!isAppError(error, "device.conflict") || name === uuid) throw error;
-    await make(uuid);
-  }
+type Arrival = {
+  visit: Visit;
+  device: DeviceIdentity & { name: string };
+  listed: allowlist.AllowlistRow | null;
+};
+
+async function allowVisited(tx: Tx, ctx: Ctx, { visit, device, listed }: Arrival): Promise<string> {
+  const { fingerprint } = visit.leaf;
+  const at = ctx.clock();
+  await lockInTransaction(tx, `certificate:${ctx.namespaceId}:${fingerprint}`);
+  await lockInTransaction(tx, lockOf(ctx, device.uuid));
+  if ((await store.findCertificate(tx, ctx.namespaceId, fingerprint)) === null) await insertVisited(tx, ctx, visit);
+  const locked = await lockCertificate(tx, ctx, fingerprint);
+  if (locked.state !== "pending") return locked.state;
+  const conflict = await store.findOtherAllowed(tx, ctx.namespaceId, { deviceUuid: device.uuid, fingerprint });
+  const use = listed === null ? null : { id: listed.id, fingerprint, at };
+  const mayBeAllowed = conflict === null && (use === null || (await allowlist.takeEntry(tx, ctx.namespaceId, use)));
+  const state = mayBeAllowed ? "allowed" : "pending";
+  await showNewDevice(tx, ctx, { uuid: device.uuid, deviceId: device.id, name: device.name });
+  await applyDecision(tx, ctx, SYSTEM, {
+    row: locked,
+    change: {
+      ...visited(ctx, visit),
+      state,
+      decidedAt: locked.decidedAt ?? at,
+      decidedBy: locked.decidedBy ?? listed?.createdBy ?? SYSTEM.name,
+      ...(listed === null ? {} : { name: device.name, hardwareId: listed.hardwareId, note: listed.note }),
+    },
+    verb: state === "allowed" ? "allowed" : "held back",
+  });
+  return state;
+}
+
+async function admitsAll(ctx: Ctx, authorityId: string): Promise<boolean> {
+  const authority = (await listKnownAuthorities(ctx)).find(({ id }) => id === authorityId);
+  return authority?.state === "open" && authority.policy === "allow_all";
 }
 
 /** Remembers contacts, any number in two statements; `deviceUuid` is null where the device was not let in. */

@@ -15,6 +15,7 @@ export type TestRegistry = IdentityCtx["backends"]["registry"] & {
   failWith: AppError | null;
   /** Its one static group, and who joined. */
   readonly group: { readonly id: string; readonly members: string[] };
+  readonly tags: Map<string, Readonly<Record<string, string>>>;
   readonly created: { uuid: string; deviceName: string; deviceId: string }[];
 };
 
@@ -36,10 +37,14 @@ function createTestRegistry(ctx: Ctx): TestRegistry {
     failWith: null,
     created: [],
     group: { id: randomUUID(), members: [] },
+    tags: new Map(),
     findStaticGroup: async (_call, groupId) => (groupId === registry.group.id ? { name: "Line 4" } : null),
     async addToGroup(_call, { uuid }) {
       if (registry.failWith !== null) throw registry.failWith;
       registry.group.members.push(uuid);
+    },
+    async setTags(_call, { deviceId, tags }) {
+      registry.tags.set(deviceId, tags);
     },
     async createDevice(call, device) {
       if (registry.failWith !== null) throw registry.failWith;

@@ -85,8 +85,16 @@ export const getCertificate = endpoint({
   reply: Certificate,
 });
 
-export const Decision = z.strictObject({ note: PersonText(500).optional() });
-export type Decision = z.infer<typeof Decision>;
+export const Note = z.strictObject({ note: PersonText(500).optional() });
+export type Note = z.infer<typeof Note>;
+
+export const ApproveCertificate = Note.extend({
+  /** Take the place of the certificate that the device has. */
+  replace: z.boolean().optional(),
+  /** How long that one stays good; as its authority says when left out. */
+  graceDays: z.number().int().min(0).max(365).optional(),
+});
+export type ApproveCertificate = z.infer<typeof ApproveCertificate>;
 
 export const approveCertificate = endpoint({
   method: "POST",
@@ -94,7 +102,7 @@ export const approveCertificate = endpoint({
   permission: "certificate.decide",
   summary: "Let a waiting certificate in; creates the device",
   params: ByFingerprint,
-  body: Decision,
+  body: ApproveCertificate,
   reply: Certificate,
 });
 
@@ -104,13 +112,12 @@ export const rejectCertificate = endpoint({
   permission: "certificate.decide",
   summary: "Refuse a waiting certificate for good",
   params: ByFingerprint,
-  body: Decision,
+  body: Note,
   reply: Certificate,
 });
 
-export const RevokeCertificate = z.strictObject({
-  reason: RevocationReason.optional(),
-  note: PersonText(500).optional(),
+export const RevokeCertificate = Note.extend({
+  reason: RevocationReason.exclude(["certificateHold"]).optional(),
 });
 export type RevokeCertificate = z.infer<typeof RevokeCertificate>;
 
@@ -121,6 +128,26 @@ export const revokeCertificate = endpoint({
   summary: "Take a certificate's admission away, for good and at once",
   params: ByFingerprint,
   body: RevokeCertificate,
+  reply: Certificate,
+});
+
+export const holdCertificate = endpoint({
+  method: "POST",
+  path: "/api/v1/certificates/{fingerprint}/hold",
+  permission: "certificate.decide",
+  summary: "Keep an allowed certificate out until it is released",
+  params: ByFingerprint,
+  body: Note,
+  reply: Certificate,
+});
+
+export const releaseCertificate = endpoint({
+  method: "POST",
+  path: "/api/v1/certificates/{fingerprint}/release",
+  permission: "certificate.decide",
+  summary: "Let a certificate that is on hold in again",
+  params: ByFingerprint,
+  body: Note,
   reply: Certificate,
 });
 

@@ -99,7 +99,7 @@ describe("approve", () => {
     const told = new Promise<string | undefined>((done) => listener.once("notification", (it) => done(it.payload)));
     const { fingerprint } = await waiting();
     await approveCertificate(world.ctx, admin, { fingerprint });
-    expect(await told).toBe(fingerprint);
+    expect(await told).toMatch(new RegExp(`^${fingerprint}#[0-9]+$`));
     await listener.end();
   });
 
@@ -236,7 +236,7 @@ describe("allow before the first visit", () => {
       lastAddress: "192.0.2.9",
     });
     expect(await auditStory(world.ctx)).toEqual([
-      "certificate.allow done",
+      "allowlist.add done",
       "certificate.approve requested",
       "certificate.approve done",
     ]);
@@ -280,13 +280,6 @@ describe("allow before the first visit", () => {
     await admitNewcomer(world.ctx, visitOf(leaf, authorityId));
     expect(world.registry.created.at(-1)).toMatchObject({ deviceName: leaf.subjectCn });
     expect(codeOf(await admission(leaf))).toBe("admitted");
-  });
-
-  it("can be taken back before the visit", async () => {
-    const { certificate: leaf } = await ca.issue();
-    await allowCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint });
-    await revokeCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint });
-    expect(codeOf(await admission(leaf))).toBe("revoked");
   });
 });
 

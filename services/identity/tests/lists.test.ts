@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Certificate, ListCertificates } from "#lib/contracts/console/certificates.ts";
 import {
-  allowCertificate,
   countTrust,
   listCertificates,
   listRefusals,
@@ -24,7 +23,15 @@ beforeAll(async () => {
   database = await createTestDatabase();
   world = identityWorld(database.url);
   // All at the same instant, so that only the second sort column orders them.
-  for (const fingerprint of fingerprints) await allowCertificate(world.ctx, admin, { fingerprint, name: "100% truck" });
+  await world.ctx.db.deviceCertificate.createMany({
+    data: fingerprints.map((fingerprint) => ({
+      namespaceId: world.ctx.namespaceId,
+      fingerprint,
+      name: "100% truck",
+      state: "allowed",
+      createdAt: world.clock.now,
+    })),
+  });
 });
 afterAll(async () => {
   await world.ctx.db.$disconnect();
