@@ -226,6 +226,7 @@ async function expectShown(api: Api, { device, image, update }: Path & { update:
     kind: string;
     text: string;
   }[];
+  expect(new Set(story.map(({ text: line }) => line)).size).toBe(story.length);
   expect(story.filter(({ kind, text: line }) => kind === "assignment" && line.includes(image))).toHaveLength(1);
   expect(story.filter(({ kind, text: line }) => kind === "report" && line.includes(image))).toHaveLength(1);
   expect((await api.get(`/api/v1/devices/${device}/hardware`)).status).toBe(200);
