@@ -1,6 +1,7 @@
 "use client";
 
 import Link from "next/link";
+import { MenderPanel } from "#components/mender/mender-panel.tsx";
 import { ValidityBar } from "#components/trust/validity-bar.tsx";
 import { Card, Facts } from "#components/ui/card.tsx";
 import { Fingerprint } from "#components/ui/digest.tsx";
@@ -42,6 +43,7 @@ export function DeviceAside({ device, withActivity, withCertificate }: DeviceAsi
           ]}
         />
       </Card>
+      {device.mender === null ? null : <MenderPanel uuid={device.uuid} mender={device.mender} />}
       {withActivity ? <LatestCard uuid={device.uuid} /> : null}
     </>
   );

@@ -4,6 +4,8 @@ import { Radio, Unplug } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
+import { MenderTag } from "#components/mender/mender-tag.tsx";
+import { UPDATED_BY_MENDER } from "#components/mender/texts.ts";
 import { GuardedButton } from "#components/shell/me.tsx";
 import { Digest } from "#components/ui/digest.tsx";
 import { PageHead } from "#components/ui/page.tsx";
@@ -34,13 +36,18 @@ export function DeviceHead({ device }: { device: Device }) {
               <Tag key={hardwareId}>{hardwareId}</Tag>
             ))}
             {device.simulated ? <SimulatedTag /> : null}
+            {device.mender === null ? null : <MenderTag mender={device.mender} />}
             <Seen lastSeenAt={device.lastSeenAt} />
           </>
         }
         meta={<Digest value={device.uuid} short={device.uuid} label="UUID" />}
         actions={
           <>
-            <GuardedButton permission="update.launch" onClick={() => router.push(newUpdateHref([device.uuid]))}>
+            <GuardedButton
+              permission="update.launch"
+              blocked={device.mender?.only === true ? UPDATED_BY_MENDER : null}
+              onClick={() => router.push(newUpdateHref([device.uuid]))}
+            >
               Update…
             </GuardedButton>
             <DeviceMenu device={device} onAct={setAct} />

@@ -13,6 +13,7 @@ type DeviceMenuProps = { device: Device; onAct: (act: DeviceAct) => void };
 
 /** What a role may not do is shown with what it lacks. */
 export function DeviceMenu({ device, onAct }: DeviceMenuProps) {
+  const isMenders = device.mender?.only === true;
   const mayRename = useCan("device.rename");
   const mayDelete = useCan("device.delete");
   const maySimulate = useCan("simulation.manage");
@@ -24,10 +25,10 @@ export function DeviceMenu({ device, onAct }: DeviceMenuProps) {
     );
   return (
     <Menu trigger={(props) => <IconButton look="plain" {...props} label="More" icon={<Ellipsis aria-hidden />} />}>
-      <MenuItem disabled={!mayRename} onClick={() => onAct("rename")}>
+      <MenuItem disabled={!mayRename || isMenders} onClick={() => onAct("rename")}>
         <Pencil aria-hidden />
         Rename…
-        <Lacking permission="device.rename" has={mayRename} />
+        {isMenders ? <InMender /> : <Lacking permission="device.rename" has={mayRename} />}
       </MenuItem>
       {device.simulated && maySimulate ? (
         <MenuItem onClick={stopSimulation}>
@@ -36,13 +37,17 @@ export function DeviceMenu({ device, onAct }: DeviceMenuProps) {
         </MenuItem>
       ) : null}
       <MenuLine />
-      <MenuItem danger disabled={!mayDelete} onClick={() => onAct("delete")}>
+      <MenuItem danger disabled={!mayDelete || isMenders} onClick={() => onAct("delete")}>
         <Trash2 aria-hidden />
         Delete…
-        <Lacking permission="device.delete" has={mayDelete} />
+        {isMenders ? <InMender /> : <Lacking permission="device.delete" has={mayDelete} />}
       </MenuItem>
     </Menu>
   );
+}
+
+function InMender() {
+  return <span className="ml-auto pl-4 text-sm">in Mender</span>;
 }
 
 function Lacking({ permission, has }: { permission: string; has: boolean }) {

@@ -2,6 +2,7 @@
 
 import { SearchX } from "lucide-react";
 import Link from "next/link";
+import { MenderTag } from "#components/mender/mender-tag.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { type Column, DataTable } from "#components/ui/data-table.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
@@ -31,6 +32,7 @@ const COLUMNS: readonly Column<Device>[] = [
           {device.name}
         </Link>
         {device.simulated ? <SimulatedTag /> : null}
+        {device.mender === null ? null : <MenderTag mender={device.mender} />}
       </span>
     ),
   },

@@ -1,6 +1,7 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
+import { MenderCard } from "#components/mender/mender-card.tsx";
 import { Card, Facts } from "#components/ui/card.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { Columns, PageHead } from "#components/ui/page.tsx";
@@ -63,6 +64,7 @@ export function SettingsPage() {
         {data.data.map((backend) => (
           <BackendCard key={backend.id} backend={backend} />
         ))}
+        <MenderCard />
       </Columns>
     </>
   );

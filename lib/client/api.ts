@@ -28,6 +28,7 @@ import type {
   RepositoryName,
 } from "#lib/contracts/console/keys.ts";
 import type { CreateMachineClient, MachineClient } from "#lib/contracts/console/machine-clients.ts";
+import type { MenderDeviceReport, MenderLogEntry, MenderReport } from "#lib/contracts/console/mender.ts";
 import type { AddSignature, OpenpgpKey } from "#lib/contracts/console/openpgp.ts";
 import type { Overview } from "#lib/contracts/console/overview.ts";
 import type { CreateUpdate, Preview, Update, UpdateDevice, UpdateSummary } from "#lib/contracts/console/updates.ts";
@@ -51,6 +52,11 @@ export const api = {
   listBackends: (signal?: Signal) => get<BackendList>("/api/v1/back-ends", {}, signal),
   getBackend: (id: BackendSummary["id"], signal?: Signal) =>
     get<BackendReport>(`/api/v1/back-ends/${at(id)}`, {}, signal),
+  getMender: (signal?: Signal) => get<MenderReport>("/api/v1/mender", {}, signal),
+  listMenderLog: (params: ListParams, signal?: Signal) =>
+    get<Page<MenderLogEntry>>("/api/v1/mender/preauthorizations", params, signal),
+  getMenderDevice: (uuid: string, signal?: Signal) =>
+    get<MenderDeviceReport>(`/api/v1/devices/${at(uuid)}/mender`, {}, signal),
   overview: (signal?: Signal) => get<Overview>("/api/v1/overview", {}, signal),
 
   listDevices: (params: ListParams, signal?: Signal) => get<Page<Device>>("/api/v1/devices", params, signal),
