@@ -17,9 +17,15 @@ import { RelativeTime } from "#components/ui/time.tsx";
 import { api } from "#lib/client/api.ts";
 import { count } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
-import { MENDER_PAGE_SIZE, menderLogParams, toMenderLogQuery } from "#lib/client/mender-params.ts";
+import {
+  groupOf,
+  MENDER_PAGE_SIZE,
+  menderLogParams,
+  type OutcomeGroup,
+  toMenderLogQuery,
+} from "#lib/client/mender-params.ts";
 import type { MenderLogEntry } from "#lib/contracts/console/mender.ts";
-import { MENDER_OUTCOME, OUTCOME_GROUPS, type OutcomeGroup } from "./texts.ts";
+import { MENDER_OUTCOME } from "./texts.ts";
 
 const COLUMNS: readonly Column<MenderLogEntry>[] = [
   {
@@ -77,8 +83,8 @@ const GROUPS: readonly { value: OutcomeGroup | "all"; label: string }[] = [
 /** What was preauthorized at the Mender server, when, and why not. */
 export function MenderLogPage() {
   const [params, setParams] = useQueryStates(menderLogParams, { history: "push", scroll: false });
-  const group = GROUPS.find(({ value }) => value === params.show)?.value ?? "all";
-  const query = toMenderLogQuery(params, group === "all" ? [] : OUTCOME_GROUPS[group]);
+  const group = groupOf(params.show) ?? "all";
+  const query = toMenderLogQuery(params);
   const { data, error, isPlaceholderData, refetch } = useQuery({
     queryKey: keys.backends.menderLog(query),
     queryFn: ({ signal }) => api.listMenderLog(query, signal),

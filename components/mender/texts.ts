@@ -32,17 +32,5 @@ export const MENDER_OUTCOME: Readonly<Record<MenderOutcome, { tone: Tone; word: 
   revocation_waits: { tone: "warn", word: "Revocation waits" },
 };
 
-/** Groups of outcomes that people look for. */
-export const OUTCOME_GROUPS: Readonly<
-  Record<"in" | "waiting" | "refused" | "trouble" | "revoked", readonly MenderOutcome[]>
-> = {
-  in: ["preauthorized", "already_known", "accepted", "rotated"],
-  waiting: ["rotation_waits", "rotation_off", "rotation_unproven", "rejected_in_mender", "limit_reached"],
-  refused: ["key_mismatch", "bad_signature", "identity_of_another"],
-  trouble: ["forbidden", "sign_in_refused", "unavailable", "refused"],
-  revoked: ["revocation_rejected", "revocation_waits"],
-};
-export type OutcomeGroup = keyof typeof OUTCOME_GROUPS;
-
 /** Why an update can't be launched for a device that is known from the Mender server alone. */
 export const UPDATED_BY_MENDER = "The Mender server updates this device: make a deployment there.";
