@@ -83,7 +83,7 @@ export const DEVICE_SORTS = [
   "-certificate",
 ] as const;
 
-const csv = <T extends z.ZodType>(item: T) =>
+export const csv = <T extends z.ZodType>(item: T) =>
   z.preprocess(
     (value) => (typeof value === "string" ? value.split(",").filter((part) => part !== "") : value),
     z.array(item).max(50),

@@ -3,6 +3,7 @@ import * as allowlist from "./allowlist.ts";
 import * as audit from "./audit.ts";
 import * as authorities from "./authorities.ts";
 import * as backEnds from "./back-ends.ts";
+import * as certificateBatches from "./certificate-batches.ts";
 import * as certificates from "./certificates.ts";
 import * as credentials from "./credentials.ts";
 import * as devices from "./devices.ts";
@@ -15,6 +16,9 @@ import * as machineClients from "./machine-clients.ts";
 import * as mender from "./mender.ts";
 import * as openpgp from "./openpgp.ts";
 import * as overview from "./overview.ts";
+import * as posture from "./posture.ts";
+import * as revocation from "./revocation.ts";
+import * as serverCa from "./server-ca.ts";
 import * as updates from "./updates.ts";
 import * as uploads from "./uploads.ts";
 
@@ -25,6 +29,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   audit,
   authorities,
   backEnds,
+  certificateBatches,
   certificates,
   credentials,
   devices,
@@ -36,6 +41,9 @@ export const ENDPOINTS: readonly Endpoint[] = [
   mender,
   openpgp,
   overview,
+  posture,
+  revocation,
+  serverCa,
   updates,
   uploads,
 ]
