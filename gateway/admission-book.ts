@@ -11,12 +11,15 @@ export type AdmissionBook = {
   decide(peer: Peer): Promise<AdmissionDecision | null>;
   /** Forgets what is known of a certificate whose record this process has just changed. */
   forget(fingerprint: string): void;
-  /** Calls back when decisions may have changed: with the fingerprint, or null for all. Ask again then, and cut. */
-  follow(onChange: (fingerprint: string | null) => void): void;
+  /** Calls back when decisions may have changed. Ask again then, and cut. */
+  follow(onChange: (change: AnnouncedChange) => void): void;
   /** False once the database has not been heard from for ADMISSION_STALE_SECONDS. */
   isFresh(): boolean;
   close(): Promise<void>;
 };
+
+/** Of this certificate, or of all (null). `number` is null after a reconnection, when any number of changes may have been missed. */
+export type AnnouncedChange = { readonly fingerprint: string | null; readonly number: string | null };
 
 /** Announced on the channel instead of a fingerprint: an authority changed. Behind a `#` stands the number of the change. */
 const EVERYTHING = "*";
@@ -29,17 +32,17 @@ const EVERYTHING = "*";
  */
 export async function openAdmissionBook(ctx: Ctx, databaseUrl: string): Promise<AdmissionBook> {
   let follower: Follower | null = null;
-  let announce: (fingerprint: string | null) => void = () => undefined;
+  let announce: (change: AnnouncedChange) => void = () => undefined;
   const memory = createFactMemory(ctx, () => follower?.isFollowing() ?? false);
   const following = await openFollower(ctx, {
     databaseUrl,
     channel: ADMISSION_CHANNEL,
     onChange(announced) {
-      const target = announced?.split("#")[0] ?? EVERYTHING;
+      const [target = EVERYTHING, number = null] = announced?.split("#") ?? [];
       const fingerprint = target === EVERYTHING ? null : target;
       if (fingerprint === null) memory.forgetAll();
       else memory.forget(fingerprint);
-      announce(fingerprint);
+      announce({ fingerprint, number: number !== null && /^\d{1,18}$/.test(number) ? number : null });
     },
   });
   follower = following;

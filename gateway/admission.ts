@@ -1,4 +1,5 @@
 import type { AdmissionDecision } from "#lib/pki/admission.ts";
+import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import { admitNewcomer, type IdentityCtx, recordPending, type Visit } from "#services/identity/service.ts";
 import type { AdmissionBook } from "./admission-book.ts";
 import type { DoorLog } from "./door-log.ts";
@@ -34,21 +35,46 @@ export async function decide(admission: Admission, peer: Peer): Promise<Admissio
     const { authorityId, device } = decision;
     await recordPending(admission.ctx, { leaf, authorityId, address, device });
   }
-  if (decision === null) return null;
-  const { fingerprint } = leaf;
-  if (decision.admitted) admission.log.visited({ fingerprint, deviceUuid: decision.deviceUuid, address });
-  else if (WAITING.has(decision.code)) admission.log.visited({ fingerprint, deviceUuid: null, address });
-  else admission.log.refused(peer, decision);
+  if (decision !== null) leaveTrace(admission, { leaf, address }, decision);
   return decision;
 }
 
-/** Ends the live connections of certificates that may no longer come in, whatever they are in the middle of. */
-export async function cutRefused(admission: Admission, changed: string | null): Promise<void> {
-  for (const peer of admission.live.connected(changed)) {
-    const decision = await admission.book.decide(peer);
-    if (decision?.admitted !== true) peer.cut();
-  }
+/** A contact, or a refused attempt. */
+export function leaveTrace(
+  admission: Admission,
+  peer: Peer & { leaf: CertificateFacts },
+  decision: AdmissionDecision,
+): void {
+  const { address } = peer;
+  const { fingerprint } = peer.leaf;
+  if (decision.admitted) admission.log.visited({ fingerprint, deviceUuid: decision.deviceUuid, address });
+  else if (WAITING.has(decision.code)) admission.log.visited({ fingerprint, deviceUuid: null, address });
+  else admission.log.refused(peer, decision);
 }
+
+/**
+ * Ends the live connections of certificates that may no longer come in, whatever they are in the middle of.
+ *
+ * @returns how many it ended
+ */
+export async function cutRefused(admission: Admission, changed: string | null): Promise<number> {
+  const peers = admission.live.connected(changed);
+  let cut = 0;
+  let next = 0;
+  const work = async () => {
+    for (let peer = peers[next++]; peer !== undefined; peer = peers[next++]) {
+      const decision = await admission.book.decide(peer);
+      if (decision?.admitted === true) continue;
+      peer.cut();
+      cut += 1;
+    }
+  };
+  // After a change of everything each is read anew: some at a time, so that the last does not wait for all before it.
+  await Promise.all(Array.from({ length: CUT_AT_A_TIME }, work));
+  return cut;
+}
+
+const CUT_AT_A_TIME = 16;
 
 async function letIn(admission: Admission, visit: Visit): Promise<void> {
   const { fingerprint } = visit.leaf;

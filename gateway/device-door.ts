@@ -18,7 +18,7 @@ import type { MenderUpstream } from "./mender-upstream.ts";
 import { isDownload, mapPath } from "./path-map.ts";
 import { type Peer, readPeer } from "./peer.ts";
 import { isProvisioning, provision, refuseDevice } from "./provisioning.ts";
-import { openReplica } from "./replica.ts";
+import { type GatewayReplica, openReplica } from "./replica.ts";
 import { type DoorReply, nowhere, sendReply, UNAVAILABLE } from "./replies.ts";
 import { drain, openTlsDoor, type TlsDoor, type TlsDoorOptions } from "./tls-door.ts";
 import { openTrafficNotes, type TrafficNotes } from "./traffic-notes.ts";
@@ -66,6 +66,10 @@ export async function openDeviceDoor(options: {
   const book = await openAdmissionBook(ctx, options.databaseUrl);
   const log = openDoorLog(ctx);
   const admission: Admission = { ctx, book, log, live, arriving: new Map() };
+  let replica: GatewayReplica | null = null;
+  book.follow(({ fingerprint, number }) => {
+    void cutRefused(admission, fingerprint).then((cut) => replica?.applied(number, cut));
+  });
   const notes = openTrafficNotes(ctx);
   const est = createEst(admission, metrics);
   const door: Door = { ctx, metrics, notes, upstreams: options.upstreams, admission, est };
@@ -88,10 +92,7 @@ export async function openDeviceDoor(options: {
   });
   const own = await openOwnMenderDoor(ctx, menderDoor, shared);
   const connections = () => live.connected(null).length;
-  const replica = openReplica(ctx, { doorUrl: ownAddress(ctx, opened.port), connections });
-  book.follow(({ fingerprint, number }) => {
-    void cutRefused(admission, fingerprint).then((cut) => replica.applied(number, cut));
-  });
+  replica = openReplica(ctx, { doorUrl: ownAddress(ctx, opened.port), connections });
   return {
     port: opened.port,
     menderPort: own?.port ?? null,
@@ -102,7 +103,7 @@ export async function openDeviceDoor(options: {
     },
     async close() {
       await Promise.all([opened.close(), own?.close()]);
-      await replica.close();
+      await replica?.close();
       await notes.close();
       await log.close();
       await book.close();

@@ -3,8 +3,9 @@ import PgBoss from "pg-boss";
 import type { BackendCtx } from "#lib/backends/backends.ts";
 import { pruneEvents, settleUnknown } from "#services/audit/service.ts";
 import { renewDoorCertificate } from "#services/authorities/service.ts";
+import { lapseWaiting, noteKeys, supersedeReplaced } from "#services/identity/service.ts";
 import { pruneMenderLog } from "#services/mender/service.ts";
-import { publishCrls } from "#services/revocation/service.ts";
+import { pruneAcknowledgements, publishCrls } from "#services/revocation/service.ts";
 import { scrubImages } from "#services/verification/service.ts";
 
 type Job = {
@@ -20,8 +21,12 @@ export const JOBS: readonly Job[] = [
   { name: "metadata-re-sign", cron: "*/10 * * * *", run: (ctx) => ctx.backends.maintain(ctx) },
   // One run looks at one image at least, and the largest takes its time.
   { name: "images-scrub", cron: "* * * * *", run: scrubImages, expireSeconds: 3_600 },
+  { name: "certificates-supersede", cron: "* * * * *", run: supersedeReplaced },
+  { name: "certificates-lapse", cron: "*/10 * * * *", run: lapseWaiting },
+  { name: "certificates-note-keys", cron: "* * * * *", run: noteKeys },
   { name: "door-certificate-renew", cron: "17 * * * *", run: renewDoorCertificate },
   { name: "revocation-lists", cron: "41 * * * *", run: (ctx) => publishCrls(ctx, null) },
+  { name: "acknowledgements-prune", cron: "23 * * * *", run: pruneAcknowledgements },
   { name: "audit-settle-unknown", cron: "* * * * *", run: settleUnknown },
   { name: "mender-log-prune", cron: "* * * * *", run: pruneMenderLog },
   { name: "console-events-prune", cron: "*/5 * * * *", run: pruneEvents },

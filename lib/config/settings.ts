@@ -58,6 +58,9 @@ export const SETTINGS = z.object({
   GATEWAY_URL: httpUrl
     .optional()
     .describe("What devices are told; default https://<first GATEWAY_HOST>:DEVICE_DOOR_PORT"),
+  GATEWAY_REPLICA_URL: httpUrl
+    .optional()
+    .describe("Where the worker reaches exactly this gateway's device door; default its own address"),
   TOOLS_URL: httpUrl
     .optional()
     .describe("What build tools are told; default https://<first GATEWAY_HOST>:TOOLS_DOOR_PORT"),

@@ -1,3 +1,14 @@
 /** Revocation's face to the other areas and processes; README.md says what it guarantees. */
 export { getCrl, type PublishedCrl, publishCrls } from "./crl.ts";
+export {
+  type Applied,
+  acknowledgeChanges,
+  endGateway,
+  getInForce,
+  hearFromGateway,
+  listGateways,
+  pruneAcknowledgements,
+  type Replica,
+} from "./gateways.ts";
 export { answerOcsp, createOcspMemory, type OcspAnswer, type OcspMemory } from "./ocsp.ts";
+export { getPublication } from "./publication.ts";

@@ -1,0 +1,112 @@
+import type { TLSSocket } from "node:tls";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createDb } from "#lib/db/client.ts";
+import { issueDevice, revokeCertificate } from "#services/identity/service.ts";
+import { getInForce, listGateways } from "#services/revocation/service.ts";
+import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import {
+  type Credentials,
+  openRecordingUpstream,
+  openTestDoor,
+  type RecordingUpstream,
+  type TestDoor,
+} from "#tests/harness/door.ts";
+import { eventually } from "#tests/harness/eventually.ts";
+import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { openTcpProxy, type TcpProxy } from "#tests/harness/tcp-proxy.ts";
+
+const admin = actorOf("admin");
+
+let database: TestDatabase;
+let world: IdentityWorld;
+let upstream: RecordingUpstream;
+let proxy: TcpProxy;
+let doorDb: ReturnType<typeof createDb>;
+/** Reaches the database directly, and through a line that can be cut. */
+let [near, far]: TestDoor[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  world = identityWorld(database.url);
+  upstream = await openRecordingUpstream();
+  const direct = new URL(database.url);
+  proxy = await openTcpProxy({ host: direct.hostname, port: Number(direct.port) });
+  const through = new URL(database.url);
+  through.host = `127.0.0.1:${proxy.port}`;
+  doorDb = createDb(through.href, { poolSize: 3 });
+  const ctx = { ...world.ctx, clock: () => new Date() };
+  near = await openTestDoor({ ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  far = await openTestDoor({ ctx: { ...ctx, db: doorDb }, databaseUrl: through.href, upstreamUrl: upstream.url });
+}, 30_000);
+afterAll(async () => {
+  proxy.restore();
+  await Promise.all([near?.close(), far?.close()]);
+  await Promise.all([doorDb.$disconnect(), world.ctx.db.$disconnect()]);
+  await proxy.close();
+  await upstream.close();
+  await database.drop();
+});
+
+let count = 0;
+async function newDevice(): Promise<Credentials & { fingerprint: string }> {
+  const bundle = await issueDevice(world.ctx, admin, { name: `Truck ${++count}`, hardwareId: "rpi4" });
+  return { fingerprint: bundle.fingerprint, pem: bundle.files["client.pem"], privateKeyPem: bundle.files["pkey.pem"] };
+}
+
+function doors(): TestDoor[] {
+  return [near, far].flatMap((door) => (door === undefined ? [] : [door]));
+}
+
+/** Settles when the other side ends the connection. */
+const cut = (socket: TLSSocket) => new Promise<number>((done) => socket.on("close", () => done(performance.now())));
+
+it("cuts a revoked certificate at each gateway, and says of each since when", async () => {
+  const device = await newDevice();
+  const sockets = await Promise.all(doors().map((door) => door.connect(device)));
+  for (const door of doors()) expect((await door.request(device)).status).toBe(200);
+  const ends = sockets.map(cut);
+  const revokedAt = performance.now();
+  await revokeCertificate(world.ctx, admin, { fingerprint: device.fingerprint });
+  for (const end of await Promise.all(ends)) expect(end - revokedAt).toBeLessThan(1_000);
+  for (const door of doors()) expect(await door.request(device)).toMatchObject({ status: 403, code: "revoked" });
+  await eventually(async () => {
+    const inForce = await getInForce(world.ctx, admin, device.fingerprint);
+    expect(inForce.change?.verb).toBe("revoked");
+    expect(inForce.gateways.map(({ state, connectionsCut }) => [state, connectionsCut])).toEqual([
+      ["in_force", 1],
+      ["in_force", 1],
+    ]);
+    for (const { delayMs } of inForce.gateways) expect(delayMs).toBeLessThan(1_000);
+  });
+});
+
+it("never lets a certificate in again that was revoked while a gateway was cut off, nor after a restart", async () => {
+  const [device, other] = [await newDevice(), await newDevice()];
+  for (const door of doors()) expect((await door.request(device)).status).toBe(200);
+  const open = await far?.connect(device);
+  if (open === undefined) throw new Error("the doors are open");
+  const ended = cut(open);
+  proxy.cut();
+  await revokeCertificate(world.ctx, admin, { fingerprint: device.fingerprint });
+  const states = async () => {
+    const { gateways } = await getInForce(world.ctx, admin, device.fingerprint);
+    return gateways.map(({ state }) => state).sort();
+  };
+  await eventually(async () => expect(await states()).toEqual(["in_force", "not_yet"]));
+  proxy.restore();
+  await ended;
+  await eventually(async () => expect((await far?.request(other))?.status).toBe(200));
+  expect(await far?.request(device)).toMatchObject({ status: 403, code: "revoked" });
+  await eventually(async () => expect(await states()).toEqual(["in_force", "in_force"]));
+
+  const ctx = { ...world.ctx, clock: () => new Date() };
+  const restarted = await openTestDoor({ ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  try {
+    expect(await restarted.request(device)).toMatchObject({ status: 403, code: "revoked" });
+    await eventually(async () => expect(await states()).toEqual(["in_force", "in_force", "in_force"]));
+  } finally {
+    await restarted.close();
+  }
+  // It said goodbye, so nobody waits for it.
+  expect(await listGateways(world.ctx, admin)).toHaveLength(2);
+});
