@@ -8,6 +8,8 @@ import { certificatePem, parseCertificate } from "#lib/pki/certificates.ts";
 import { createServerCa, type IssuingCa, issueServerCertificate, openIssuingCa } from "#lib/pki/issue.ts";
 import { isSignedBy } from "#lib/pki/issuer.ts";
 import { record } from "#services/audit/service.ts";
+import { serverPurposeOf } from "./sealing.ts";
+import { findCross, isCrossInOrder, newestHandedOut, renewCross } from "./server-ca-chain.ts";
 import * as store from "./store.ts";
 
 export type DoorCertificate = {
@@ -15,11 +17,9 @@ export type DoorCertificate = {
   readonly chainPem: string;
   readonly privateKeyPem: string;
   readonly notAfter: Date;
-  /** Tells one certificate from the next, so that a running door knows when to change. */
+  /** Tells one chain from the next, so that a running door knows when to change. */
   readonly fingerprint: string;
 };
-
-const purposeOf = (rowId: string) => `server-certificate:${rowId}`;
 
 /** Both doors stand under the same names, so they share our certificate; each may have its own files instead. */
 export type DoorName = "DEVICE_DOOR" | "TOOLS_DOOR";
@@ -36,16 +36,18 @@ export async function loadDoorCertificate(ctx: Ctx, door: DoorName = "DEVICE_DOO
   const row = await store.findServerCertificate(ctx.db, "device_door");
   if (row === null) throw new AppError("internal.unavailable", "The doors have no certificate yet.");
   const certificate = parseCertificate(row.certificate);
+  const cross = await findCross(ctx.db, ctx);
+  const chain = [certificate, ...(cross === null ? [] : [parseCertificate(cross.certificate)])];
   return {
-    chainPem: certificatePem(certificate),
-    privateKeyPem: ctx.keys.open(row.sealedKey, purposeOf(row.id)).toString("utf8"),
+    chainPem: chain.map(certificatePem).join(""),
+    privateKeyPem: ctx.keys.open(row.sealedKey, serverPurposeOf(row.id)).toString("utf8"),
     notAfter: certificate.notAfter,
-    fingerprint: certificate.fingerprint,
+    fingerprint: chain.map(({ fingerprint }) => fingerprint).join("+"),
   };
 }
 
 /**
- * What devices get as `root.crt`: our server CA; with an own door certificate the CA at the end of its chain. A chain that
+ * What devices get as `root.crt`: our server CA, the next one once one is prepared; with an own door certificate the CA at the end of its chain. A chain that
  * ends before its root is taken for one of a public CA, which devices trust by themselves.
  */
 export async function loadDoorRootPem(ctx: Ctx): Promise<string> {
@@ -53,33 +55,46 @@ export async function loadDoorRootPem(ctx: Ctx): Promise<string> {
   const last = own === null ? undefined : own.chainPem.match(PEM_CERTIFICATE)?.at(-1);
   if (last !== undefined && parseCertificate(last).isCa) return certificatePem(parseCertificate(last));
   await ensureDoorCertificate(ctx);
-  const row = await store.findServerCertificate(ctx.db, "server_ca");
+  const row = await newestHandedOut(ctx.db, ctx);
   if (row === null) throw new AppError("internal.unavailable", "This install has no server CA yet.");
   return certificatePem(parseCertificate(row.certificate));
 }
 
-/** Makes the server CA, and the door's certificate when there is none, its names changed or a third of its life is left. */
+/**
+ * Makes the server CA, and the door's certificate when there is none, its names changed or a third of its life is left; likewise what
+ * makes devices believe it that have only the next server CA.
+ */
 export async function ensureDoorCertificate(ctx: Ctx): Promise<void> {
   if (await isInOrder(ctx, ctx.db)) return;
   await ctx.db.$transaction(async (tx) => {
     await lockInTransaction(tx, "server-certificates");
-    if (await isInOrder(ctx, tx)) return;
-    const ca = await openServerCa(tx, ctx);
-    const names = ctx.config.GATEWAY_HOST;
-    const issued = await issueServerCertificate({ ca, names, now: ctx.clock() });
-    const id = randomUUID();
-    await store.insertServerCertificate(tx, {
-      id,
-      kind: "device_door",
-      names,
-      certificate: issued.certificate,
-      sealedKey: ctx.keys.seal(Buffer.from(issued.privateKeyPem), purposeOf(id)),
-      createdAt: ctx.clock(),
-    });
+    await renewInTransaction(tx, ctx);
+  });
+}
+
+/** As `ensureDoorCertificate`, under the lock of the server certificates, which the caller holds. @throws AppError `keys.unsealable` */
+export async function renewInTransaction(tx: Tx, ctx: Ctx): Promise<void> {
+  if (!(await isCrossInOrder(tx, ctx))) await renewCross(tx, ctx);
+  if (await isDoorInOrder(ctx, tx)) return;
+  const ca = await openServerCa(tx, ctx);
+  const names = ctx.config.GATEWAY_HOST;
+  const issued = await issueServerCertificate({ ca, names, now: ctx.clock() });
+  const id = randomUUID();
+  await store.insertServerCertificate(tx, {
+    id,
+    kind: "device_door",
+    names,
+    certificate: issued.certificate,
+    sealedKey: ctx.keys.seal(Buffer.from(issued.privateKeyPem), serverPurposeOf(id)),
+    createdAt: ctx.clock(),
   });
 }
 
 async function isInOrder(ctx: Ctx, db: Ctx["db"] | Tx): Promise<boolean> {
+  return (await isDoorInOrder(ctx, db)) && (await isCrossInOrder(db, ctx));
+}
+
+async function isDoorInOrder(ctx: Ctx, db: Ctx["db"] | Tx): Promise<boolean> {
   const ca = await store.findServerCertificate(db, "server_ca");
   const door = await store.findServerCertificate(db, "device_door");
   if (ca === null || door === null) return false;
@@ -96,12 +111,12 @@ function isYoung(ctx: Ctx, row: { notBefore: Date; notAfter: Date }): boolean {
 
 /**
  * The server CA in force. It is not replaced when it grows old: devices trust exactly this one, and a new one must reach
- * them first.
+ * them first (`prepareServerCa`).
  */
 async function openServerCa(tx: Tx, ctx: Ctx): Promise<IssuingCa> {
   const row = await store.findServerCertificate(tx, "server_ca");
   if (row !== null) {
-    const privateKeyPem = ctx.keys.open(row.sealedKey, purposeOf(row.id)).toString("utf8");
+    const privateKeyPem = ctx.keys.open(row.sealedKey, serverPurposeOf(row.id)).toString("utf8");
     return openIssuingCa(parseCertificate(row.certificate), privateKeyPem);
   }
   const id = randomUUID();
@@ -112,7 +127,7 @@ async function openServerCa(tx: Tx, ctx: Ctx): Promise<IssuingCa> {
     kind: "server_ca",
     names: [],
     certificate: made.certificate,
-    sealedKey: ctx.keys.seal(Buffer.from(made.privateKeyPem), purposeOf(id)),
+    sealedKey: ctx.keys.seal(Buffer.from(made.privateKeyPem), serverPurposeOf(id)),
     createdAt: ctx.clock(),
   });
   await record(tx, ctx, SYSTEM, {

@@ -2,3 +2,7 @@
 export function purposeOf(authorityId: string): string {
   return `authority:${authorityId}`;
 }
+
+export function serverPurposeOf(rowId: string): string {
+  return `server-certificate:${rowId}`;
+}

@@ -5,6 +5,7 @@ export {
   findGraceDays,
   listAuthorityNames,
   listKnownAuthorities,
+  listWaitingDays,
   openBootstrapCa,
   openFleetCa,
 } from "./authorities.ts";
@@ -21,4 +22,12 @@ export { changeAuthority, createAuthority, uploadAuthority } from "./manage.ts";
 export { orderAuthorityProof, proveAuthority } from "./proof.ts";
 export { type CountCertificates, getAuthority, getAuthorityPem, listAuthorities } from "./read.ts";
 export { getRevokingAuthority, listRevokingAuthorities, type RevokingAuthority } from "./revoking.ts";
+export {
+  type CountDevicesWithout,
+  findNewestServerCaId,
+  getServerCa,
+  noteServerCaGiven,
+  prepareServerCa,
+  switchServerCa,
+} from "./server-ca.ts";
 export { closeAuthority, issueWithAuthority, reopenAuthority, revokeAuthority } from "./states.ts";

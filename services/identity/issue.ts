@@ -6,7 +6,7 @@ import { publishEvent } from "#lib/db/events.ts";
 import { issueDeviceCertificate } from "#lib/pki/issue.ts";
 import { generateCertificateKey } from "#lib/pki/keys.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
-import { announceChange, loadDoorRootPem, openFleetCa } from "#services/authorities/service.ts";
+import { announceChange, loadDoorRootPem, noteServerCaGiven, openFleetCa } from "#services/authorities/service.ts";
 import { recordActivity, setCertificate, showNewDevice } from "#services/fleet/service.ts";
 import { assertTomlSafe, credentialBundle } from "./bundle.ts";
 import type { IdentityCtx } from "./ctx.ts";
@@ -75,6 +75,7 @@ export async function issueDevice(
         await announceChange(tx, ctx, { fingerprint, verb: "issued" });
         await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: fingerprint });
       }
+      await noteServerCaGiven(tx, ctx, deviceUuid);
       await finish(tx, { fingerprint: certificate.fingerprint, serial: certificate.serialHex });
     });
     const { gatewayUrl } = ctx.config;
@@ -91,6 +92,7 @@ export async function signDevice(
   const key = generateCertificateKey();
   const issued = await issueDeviceCertificate({
     ca,
+    validForDays: ca.certificateDays,
     ...device,
     publicKey: key.publicKey,
     now: ctx.clock(),

@@ -7,7 +7,12 @@ import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
 import { makePkcs12 } from "#lib/pki/pkcs12.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
-import { announceChange, BOOTSTRAP_CA_NAME, loadDoorRootPem } from "#services/authorities/service.ts";
+import {
+  announceChange,
+  BOOTSTRAP_CA_NAME,
+  loadDoorRootPem,
+  noteServerCaGiven,
+} from "#services/authorities/service.ts";
 import { findDeviceByOemId, recordActivity, setCertificate, showNewDevice } from "#services/fleet/service.ts";
 import { policyOf } from "./bootstrap.ts";
 import type { IdentityCtx } from "./ctx.ts";
@@ -90,6 +95,7 @@ export async function provisionDevice(
         const use = { id: credential.id, at: ctx.clock() };
         if (!(await bootstrap.takeUse(tx, ctx.namespaceId, use))) throw usedUp();
         await recordProvisioned(tx, ctx, actor, { credential, deviceUuid, deviceId: input.deviceId, signed });
+        await noteServerCaGiven(tx, ctx, deviceUuid);
         const { fingerprint, serialHex } = signed.certificate;
         await finish(tx, { fingerprint, serial: serialHex, ...(joined ? {} : { failure: "group" }) });
       });

@@ -3,6 +3,7 @@ export { addAllowlistEntry, allowCertificate, listAllowlist, removeAllowlistEntr
 export { importAllowlist } from "./allowlist-import.ts";
 export { approveCertificate } from "./approve.ts";
 export { countCertificates, previewAuthorityRules } from "./authority-counts.ts";
+export { approveCertificates, matchCertificates, rejectCertificates, revokeCertificates } from "./batches.ts";
 export {
   createProvisioningCredential,
   listProvisioningCredentials,
@@ -36,6 +37,7 @@ export {
 export { joinGroup, registerDevice, unregisterDevice } from "./registration.ts";
 export { holdCertificate, releaseCertificate, revokeCertificate, revokeCertificatesOfDevice } from "./revoke.ts";
 export { countDevicesWithout, listServerCaDevices } from "./server-ca-devices.ts";
+export { lapseWaiting, noteKeys, supersedeReplaced } from "./sweeps.ts";
 export {
   type AdmissionFacts,
   admitNewcomer,
