@@ -1,47 +1,45 @@
-import http from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Log } from "#lib/log/log.ts";
+import type { DevicesAuthority } from "./authorize-devices.ts";
 import { authorizeTools } from "./authorize-tools.ts";
+import { type DecisionWays, openDecisionWays } from "./decision-listeners.ts";
 import type { DoorMetrics } from "./door-metrics.ts";
-import { listenOn } from "./listen-on.ts";
+import { ownAnswer } from "./own-answers.ts";
 import type { ToolsAccess } from "./tools-access.ts";
 
 type DecisionPort = {
   readonly metrics: DoorMetrics;
   readonly isHealthy: () => boolean;
   readonly access: ToolsAccess;
+  readonly devices: DevicesAuthority;
   readonly decisionSecret: string;
   readonly log: Log;
 };
 
 /**
- * Health and metrics of the gateway, and decisions for a proxy that stands in front, on DECISION_PORT.
+ * Health and metrics of the gateway, and decisions for a proxy that stands in front: on DECISION_PORT, and on DECISION_SOCKET when it
+ * is set.
  *
- * @throws AppError `start.failed` when the port is taken
+ * @throws AppError `start.failed` when port or socket is taken | `config.invalid` for files of its TLS that can't be used
  */
-export async function openDecisionPort(
-  options: DecisionPort & { host: string; port: number },
+export function openDecisionPort(
+  options: DecisionPort & { ways: DecisionWays },
 ): Promise<{ port: number; close(): Promise<void> }> {
-  const server = http.createServer({ headersTimeout: 5_000, requestTimeout: 5_000 }, (req, res) => {
-    void answer(req, options).then(({ status, headers, body }) => {
-      res.writeHead(status, headers);
-      res.end(body);
-    });
-  });
-  const port = await listenOn(server, { host: options.host, port: options.port, setting: "DECISION_PORT" });
-  return {
-    port,
-    close: () =>
-      new Promise((done) => {
-        server.close(() => done());
-        server.closeAllConnections();
-      }),
-  };
+  return openDecisionWays(options.ways, (req, res) => void respond(req, res, options));
 }
 
-type Answer = { status: number; headers: http.OutgoingHttpHeaders; body?: string };
+async function respond(req: IncomingMessage, res: ServerResponse, it: DecisionPort): Promise<void> {
+  const { status, headers, body } = await answer(req, it);
+  res.writeHead(status, headers);
+  res.end(body);
+}
 
-async function answer(req: http.IncomingMessage, it: DecisionPort): Promise<Answer> {
-  const path = req.url?.split("?")[0];
+type Answer = { status: number; headers: OutgoingHttpHeaders; body?: string };
+
+async function answer(req: IncomingMessage, it: DecisionPort): Promise<Answer> {
+  const path = req.url?.split("?")[0] ?? "";
+  const own = ownAnswer(path);
+  if (own !== null) return own;
   if (req.method !== "GET") return { status: 405, headers: { ...TEXT, allow: "GET" }, body: "Only GET.\n" };
   switch (path) {
     case "/metrics": {
@@ -51,16 +49,18 @@ async function answer(req: http.IncomingMessage, it: DecisionPort): Promise<Answ
     case "/health":
       return health(it.isHealthy());
     case "/authorize/tools":
-      return decide(req, it);
+      return decide(it, "tool_proxy", () => authorizeTools(it.access, it.decisionSecret, req.headers));
+    case "/authorize/devices":
+      return decide(it, "device_proxy", () => it.devices(req));
     default:
       return { status: 404, headers: TEXT, body: "Not found.\n" };
   }
 }
 
-async function decide(req: http.IncomingMessage, it: DecisionPort): Promise<Answer> {
+async function decide(it: DecisionPort, counted: string, ask: () => Promise<Answer>): Promise<Answer> {
   try {
-    const decision = await authorizeTools(it.access, it.decisionSecret, req.headers);
-    it.metrics.decided(`tool_proxy_${decision.status}`);
+    const decision = await ask();
+    it.metrics.decided(`${counted}_${decision.status}`);
     return decision;
   } catch (err) {
     it.log.error({ err }, "a proxy's question failed");

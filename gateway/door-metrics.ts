@@ -9,6 +9,7 @@ export type DoorMetrics = {
   replied(status: number): void;
   /** What came of an authentication request at the Mender door. */
   preauthorized(outcome: MenderOutcome): void;
+  headerMode(state: "off" | "on" | "failed"): void;
   render(): string;
 };
 
@@ -16,6 +17,7 @@ export function createDoorMetrics(): DoorMetrics {
   let open = 0;
   let handshakes = 0;
   let failures = 0;
+  let headerMode = "off";
   const decisions = new Map<string, number>();
   const replies = new Map<string, number>();
   const preauthorizations = new Map<string, number>();
@@ -33,6 +35,9 @@ export function createDoorMetrics(): DoorMetrics {
     decided: (code) => void decisions.set(code, (decisions.get(code) ?? 0) + 1),
     replied: (status) => void replies.set(String(status), (replies.get(String(status)) ?? 0) + 1),
     preauthorized: (outcome) => void preauthorizations.set(outcome, (preauthorizations.get(outcome) ?? 0) + 1),
+    headerMode(state) {
+      headerMode = state;
+    },
     render: () =>
       [
         "# TYPE gatehouse_door_connections gauge",
@@ -48,6 +53,10 @@ export function createDoorMetrics(): DoorMetrics {
         "# TYPE gatehouse_mender_preauthorizations_total counter",
         ...[...preauthorizations].map(
           ([outcome, count]) => `gatehouse_mender_preauthorizations_total{outcome="${outcome}"} ${count}`,
+        ),
+        "# TYPE gatehouse_header_mode gauge",
+        ...["off", "on", "failed"].map(
+          (state) => `gatehouse_header_mode{state="${state}"} ${state === headerMode ? 1 : 0}`,
         ),
         "# TYPE process_resident_memory_bytes gauge",
         `process_resident_memory_bytes ${process.memoryUsage().rss}`,

@@ -2,9 +2,12 @@ import { createBackends } from "#lib/backends/backends.ts";
 import { requireSecret } from "#lib/config/load.ts";
 import { runProcess } from "#lib/process.ts";
 import { ensureAuthorities } from "#services/authorities/service.ts";
+import { createDevicesAuthority } from "./authorize-devices.ts";
 import { openDecisionPort } from "./decision-port.ts";
+import { createDecoys } from "./decoys.ts";
 import { openDeviceDoor } from "./device-door.ts";
 import { createDoorMetrics } from "./door-metrics.ts";
+import { openHeaderMode } from "./header-mode.ts";
 import { createMenderUpstream } from "./mender-upstream.ts";
 import { openToolsAccess } from "./tools-access.ts";
 import { openToolsDoor } from "./tools-door.ts";
@@ -31,14 +34,19 @@ await runProcess("gateway", async ({ config, secrets, databaseUrl, ctx: base, on
   onStop("machine clients", toolsAccess.close);
   const toolsDoor = await openToolsDoor({ ctx, access: toolsAccess, upstreams, metrics });
   onStop("tools door", toolsDoor.close);
+  const decisionSecret = requireSecret(secrets, "DECISION_SECRET");
+  const decoys = await createDecoys(ctx);
+  const mode = await openHeaderMode(ctx, { databaseUrl, decoys, metrics });
+  onStop("header mode", mode.close);
   const decisionPort = await openDecisionPort({
-    host: config.DECISION_HOST,
-    port: config.DECISION_PORT,
+    ways: config,
     metrics,
     access: toolsAccess,
-    decisionSecret: requireSecret(secrets, "DECISION_SECRET"),
+    devices: createDevicesAuthority({ admission: door.admission, decoys, mode, decisionSecret }),
+    decisionSecret,
     log: ctx.log,
     isHealthy: () => door.isHealthy() && toolsDoor.isHealthy(),
   });
   onStop("decision port", decisionPort.close);
+  void mode.start();
 });

@@ -19,7 +19,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   world = identityWorld(database.url);
   access = await openToolsAccess(world.ctx, database.url);
-  port = await openDecisionPort({ ...options(), port: 0 });
+  port = await openDecisionPort(options());
 });
 beforeEach(() => {
   healthy = true;
@@ -31,9 +31,10 @@ afterAll(async () => {
   await database.drop();
 });
 const options = () => ({
-  host: "127.0.0.1",
+  ways: { DECISION_HOST: "127.0.0.1", DECISION_PORT: 0 },
   metrics,
   access,
+  devices: () => Promise.reject(new Error("no proxy asks about devices here")),
   decisionSecret: SECRET,
   log: world.ctx.log,
   isHealthy: () => healthy,
@@ -63,7 +64,7 @@ it("counts connections, decisions and replies in Prometheus' text format", async
 it("has nothing else, and names its setting when its port is taken", async () => {
   expect((await get("/")).status).toBe(404);
   expect((await get("/health", { method: "POST" })).status).toBe(405);
-  const again = openDecisionPort({ ...options(), port: port.port });
+  const again = openDecisionPort({ ...options(), ways: { DECISION_HOST: "127.0.0.1", DECISION_PORT: port.port } });
   await expect(again).rejects.toMatchObject({
     code: "start.failed",
     message: expect.stringContaining("DECISION_PORT"),

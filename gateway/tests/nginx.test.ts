@@ -38,8 +38,10 @@ beforeAll(async () => {
   const { access } = tools;
   const { log } = world.ctx;
   const metrics = createDoorMetrics();
-  const open = { host: "127.0.0.1", port: 0, metrics, access, decisionSecret: SECRET, log, isHealthy: () => true };
-  decisions = await openDecisionPort(open);
+  const devices = () => Promise.reject(new Error("no proxy asks about devices here"));
+  const ways = { DECISION_HOST: "127.0.0.1", DECISION_PORT: 0 };
+  const isHealthy = () => true;
+  decisions = await openDecisionPort({ ways, metrics, access, devices, decisionSecret: SECRET, log, isHealthy });
   nginx = await startNginx({
     ...(await loadDoorCertificate(world.ctx)),
     decisionPort: decisions.port,

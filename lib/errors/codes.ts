@@ -27,6 +27,7 @@ export const ERROR_CODES = [
   "token.not_found",
   "machine_client.not_found",
   "machine_client.certificate_taken",
+  "header_mode.not_configured",
   // configuration and start
   "config.invalid",
   "config.master_key_mismatch",

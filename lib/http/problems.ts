@@ -27,6 +27,7 @@ export const PROBLEMS = {
   "token.not_found": { status: 404, title: "Token not found" },
   "machine_client.not_found": { status: 404, title: "Machine client not found" },
   "machine_client.certificate_taken": { status: 409, title: "A machine client has this certificate" },
+  "header_mode.not_configured": { status: 409, title: "No proxy is set" },
   "config.invalid": { status: 500, title: "The configuration is not valid" },
   "config.master_key_mismatch": { status: 500, title: "The master key is another" },
   "start.failed": { status: 500, title: "A part did not start" },

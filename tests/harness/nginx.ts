@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventually } from "#tests/harness/eventually.ts";
 
-const CONFIGURATION = fileURLToPath(new URL("../../deploy/nginx/tools.conf", import.meta.url));
-
 export type TestNginx = { readonly port: number; log(): string; close(): Promise<void> };
+
+type Change = readonly [string, string];
 
 /** The real nginx with deploy/nginx/tools.conf as it is, but for addresses and the paths of its certificate. */
 export async function startNginx(options: {
@@ -21,24 +21,83 @@ export async function startNginx(options: {
   decisionSecret: string;
   servicesToken: string;
 }): Promise<TestNginx> {
-  const folder = mkdtempSync(join(tmpdir(), "gatehouse-nginx-"));
-  const at = (name: string) => join(folder, name);
   const port = await freePort();
-  writeFileSync(at("tools.crt"), options.chainPem);
-  writeFileSync(at("tools.key"), options.privateKeyPem, { mode: 0o600 });
-  const tools = replaceAll(readFileSync(CONFIGURATION, "utf8"), [
+  const changes: Change[] = [
     ["127.0.0.1:9010", `127.0.0.1:${options.decisionPort}`],
     ["127.0.0.1:8444", `127.0.0.1:${options.toolsPort}`],
     ["127.0.0.1:9000", `127.0.0.1:${options.servicesPort}`],
     ["listen 443 ssl", `listen 127.0.0.1:${port} ssl`],
-    ["/etc/nginx/tools.", at("tools.")],
-  ]);
-  writeFileSync(at("tools.conf"), tools);
-  const secrets = [
-    `map "" $gatehouse_decision_secret { default "${options.decisionSecret}"; }`,
-    `map "" $gatehouse_services_token { default "${options.servicesToken}"; }`,
   ];
-  writeFileSync(at("secrets.conf"), secrets.join("\n"), { mode: 0o600 });
+  return runNginx({
+    port,
+    files: { "tools.crt": options.chainPem, "tools.key": options.privateKeyPem, "secrets.conf": secretsConf(options) },
+    configurations: [{ file: "deploy/nginx/tools.conf", changes }],
+    certificates: "/etc/nginx/tools.",
+  });
+}
+
+/** The same with deploy/nginx/devices.conf, and the sample app's configuration on a port of its own. */
+export async function startDevicesNginx(options: {
+  port: number;
+  appPort: number;
+  chainPem: string;
+  privateKeyPem: string;
+  /** As nginx names it: `127.0.0.1:1234` or `unix:/path`. */
+  decision: string;
+  servicesPort: number;
+  protectedPort: number;
+  decisionSecret: string;
+  servicesToken: string;
+  /** What somebody got wrong. */
+  mistakes?: readonly Change[];
+}): Promise<TestNginx> {
+  const { port, mistakes = [] } = options;
+  const devices: Change[] = [
+    ["server 127.0.0.1:9010", `server ${options.decision}`],
+    ["127.0.0.1:9000", `127.0.0.1:${options.servicesPort}`],
+    ["listen 443 ssl", `listen 127.0.0.1:${port} ssl`],
+    ...mistakes,
+  ];
+  const app: Change[] = [
+    ["127.0.0.1:8080", `127.0.0.1:${options.protectedPort}`],
+    ["listen 443 ssl", `listen 127.0.0.1:${options.appPort} ssl`],
+  ];
+  return runNginx({
+    port,
+    files: {
+      "devices.crt": options.chainPem,
+      "devices.key": options.privateKeyPem,
+      "secrets.conf": secretsConf(options),
+    },
+    configurations: [
+      { file: "deploy/nginx/devices.conf", changes: devices },
+      { file: "examples/protected-app/nginx.conf", changes: app },
+    ],
+    certificates: "/etc/nginx/devices.",
+  });
+}
+
+function secretsConf({ decisionSecret, servicesToken }: { decisionSecret: string; servicesToken: string }): string {
+  return `map "" $gatehouse_decision_secret { default "${decisionSecret}"; }
+map "" $gatehouse_services_token { default "${servicesToken}"; }`;
+}
+
+async function runNginx(it: {
+  port: number;
+  files: Readonly<Record<string, string>>;
+  configurations: readonly { file: string; changes: readonly Change[] }[];
+  /** What the paths of certificate and key begin with. */
+  certificates: string;
+}): Promise<TestNginx> {
+  const folder = mkdtempSync(join(tmpdir(), "gatehouse-nginx-"));
+  const at = (name: string) => join(folder, name);
+  for (const [name, content] of Object.entries(it.files)) writeFileSync(at(name), content, { mode: 0o600 });
+  const included = it.configurations.map(({ file, changes }, index) => {
+    const text = readFileSync(fileURLToPath(new URL(`../../${file}`, import.meta.url)), "utf8");
+    const inFolder: Change = [it.certificates, at(it.certificates.split("/").at(-1) ?? "")];
+    writeFileSync(at(`${index}.conf`), replaceAll(text, [...changes, inFolder]));
+    return `include ${at(`${index}.conf`)};`;
+  });
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `${name}_temp_path ${at(name)};`,
   );
@@ -47,7 +106,7 @@ export async function startNginx(options: {
     at("nginx.conf"),
     `${user} daemon off; worker_processes 1; pid ${at("pid")}; error_log ${at("error.log")} info;
     events { worker_connections 512; }
-    http { access_log off; ${temporary.join(" ")} include ${at("secrets.conf")}; include ${at("tools.conf")}; }`,
+    http { access_log off; ${temporary.join(" ")} include ${at("secrets.conf")}; ${included.join(" ")} }`,
   );
   const child = spawn("nginx", ["-p", folder, "-c", at("nginx.conf")], { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
@@ -56,11 +115,11 @@ export async function startNginx(options: {
   const log = () => `${said}${readFileSync(at("error.log"), "utf8")}`;
   await eventually(async () => {
     if (child.exitCode !== null) throw new Error(`nginx ended: ${said}`);
-    const socket = net.connect(port, "127.0.0.1");
+    const socket = net.connect(it.port, "127.0.0.1");
     await once(socket, "connect").finally(() => socket.destroy());
   });
   return {
-    port,
+    port: it.port,
     log,
     async close() {
       child.kill("SIGQUIT");
@@ -73,7 +132,7 @@ export async function startNginx(options: {
 }
 
 /** Fails when the configuration no longer says what the test changes in it. */
-function replaceAll(text: string, changes: readonly (readonly [string, string])[]): string {
+function replaceAll(text: string, changes: readonly Change[]): string {
   let changed = text;
   for (const [from, to] of changes) {
     if (!changed.includes(from)) throw new Error(`the configuration has no ${from}`);
@@ -82,7 +141,7 @@ function replaceAll(text: string, changes: readonly (readonly [string, string])[
   return changed;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

@@ -55,6 +55,8 @@ export const AUDIT_ACTIONS = [
   "update.cancel",
   "simulation.start",
   "simulation.stop",
+  "header_mode.change",
+  "header_mode.check",
   "backend.call",
   "keys.rotate",
   "keys.push_root",

@@ -1,0 +1,289 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import https from "node:https";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { loadDoorCertificate } from "#services/authorities/service.ts";
+import { readHeaderMode, requestHeaderCheck } from "#services/header-mode/service.ts";
+import { allowCertificate, issueDevice, revokeCertificate } from "#services/identity/service.ts";
+import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import { DECISION_SECRET, openTestDecisions, type TestDecisions } from "#tests/harness/decisions.ts";
+import {
+  type Credentials,
+  openRecordingUpstream,
+  openTestDoor,
+  type RecordingUpstream,
+  SERVICES_TOKEN,
+  type TestDoor,
+} from "#tests/harness/door.ts";
+import { eventually } from "#tests/harness/eventually.ts";
+import { actorOf, auditStory, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { freePort, startDevicesNginx, type TestNginx } from "#tests/harness/nginx.ts";
+import { addAuthority } from "#tests/pki/authority.ts";
+import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
+
+const admin = actorOf("admin");
+const GRANTED = "granted";
+let database: TestDatabase;
+let world: IdentityWorld;
+let upstream: RecordingUpstream;
+let door: TestDoor;
+let decisions: TestDecisions;
+let nginx: TestNginx;
+let ca: SoftwareCa;
+let app: Awaited<ReturnType<typeof startApp>>;
+let appPort: number;
+let device: Credentials & { uuid: string; fingerprint: string };
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const base = identityWorld(database.url);
+  const port = await freePort();
+  appPort = await freePort();
+  const config = { ...base.ctx.config, DECISION_PUBLIC_URL: `https://localhost:${port}` };
+  world = { ...base, ctx: { ...base.ctx, config } };
+  upstream = await openRecordingUpstream();
+  ca = await createSoftwareCa();
+  await addAuthority(world.ctx, ca.certificate, "allowlist");
+  const { ctx } = world;
+  door = await openTestDoor({ ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  decisions = await openTestDecisions({ ctx, databaseUrl: database.url, door: door.door });
+  app = await startApp();
+  nginx = await startDevicesNginx({ ...(await proxyOf(port, appPort)), decision: `127.0.0.1:${decisions.port}` });
+  const bundle = await issueDevice(ctx, admin, { name: "Truck 1", hardwareId: "rpi4" });
+  device = {
+    pem: bundle.files["client.pem"],
+    privateKeyPem: bundle.files["pkey.pem"],
+    uuid: bundle.uuid,
+    fingerprint: bundle.fingerprint,
+  };
+});
+beforeEach(() => {
+  upstream.requests.length = 0;
+});
+afterAll(async () => {
+  await nginx.close();
+  await app.close();
+  await decisions.close();
+  await door.close();
+  await upstream.close();
+  await world.ctx.db.$disconnect();
+  await database.drop();
+});
+
+async function proxyOf(port: number, appPort: number) {
+  const { chainPem, privateKeyPem } = await loadDoorCertificate(world.ctx);
+  return {
+    port,
+    appPort,
+    chainPem,
+    privateKeyPem,
+    servicesPort: Number(new URL(upstream.url).port),
+    protectedPort: app.port,
+    decisionSecret: DECISION_SECRET,
+    servicesToken: SERVICES_TOKEN,
+  };
+}
+
+/** The sample app as people run it. */
+async function startApp() {
+  const server = fileURLToPath(new URL("../../examples/protected-app/server.mjs", import.meta.url));
+  const child = spawn(process.execPath, [server, "0"], { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  return {
+    port: Number(new URL(line.toString().trim()).port),
+    async close() {
+      child.kill("SIGTERM");
+      await once(child, "exit");
+    },
+  };
+}
+
+type Asked = { method?: string; headers?: Record<string, string | string[]>; body?: string } & https.RequestOptions;
+type Heard = { status: number | undefined; code: string | undefined; body: string };
+
+function ask(port: number, credentials: Credentials | null, path: string, asked: Asked = {}): Promise<Heard> {
+  const own = credentials === null ? {} : { cert: credentials.pem, key: credentials.privateKeyPem };
+  const { body: sent, ...options } = { ca: door.rootPem, host: "localhost", agent: false as const, ...asked };
+  return new Promise((done, fail) => {
+    const req = https.request({ ...options, ...own, port, path }, (res) => {
+      let body = "";
+      res.on("data", (chunk: Buffer) => (body += chunk));
+      const code = res.headers["x-gatehouse-code"];
+      res.on("end", () => done({ status: res.statusCode, code: typeof code === "string" ? code : undefined, body }));
+    });
+    req.on("error", fail);
+    req.end(sent);
+  });
+}
+const through = (credentials: Credentials | null, path = "/director/targets.json", asked: Asked = {}) =>
+  ask(nginx.port, credentials, path, asked);
+const visitApp = (credentials: Credentials | null, asked: Asked = {}) => ask(appPort, credentials, "/", asked);
+
+it("lets nobody in before the proxy was tested, and says so by 503", async () => {
+  expect(await through(device)).toMatchObject({ status: 503, code: "header_mode_off" });
+  expect(await through(null)).toMatchObject({ status: 503, code: "header_mode_off" });
+  await decisions.mode.start();
+  expect(decisions.mode.whyOff()).toBeNull();
+  expect(await readHeaderMode(world.ctx)).toMatchObject({ state: "on" });
+  expect((await auditStory(world.ctx)).at(-1)).toBe("header_mode.change done");
+});
+
+describe("once it was", () => {
+  it("shows a device to the director as the device door does, with its body, over TLS 1.2 and 1.3", async () => {
+    const put = { method: "PUT", headers: { "content-type": "application/json" }, body: '{"signed":1}' };
+    await door.request(device, { path: "/director/manifest", ...put });
+    for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+      const versions = { minVersion: version, maxVersion: version };
+      expect(await through(device, "/director/manifest", { ...put, ...versions })).toMatchObject({ status: 200 });
+    }
+    const [byDoor, ...byProxy] = upstream.requests;
+    const kept = ["authorization", "x-ats-namespace", "x-ats-device-uuid", "content-type", "content-length"];
+    const seenAs = (seen: typeof byDoor) => ({
+      method: seen?.method,
+      url: seen?.url,
+      body: seen?.body.toString(),
+      headers: kept.map((name) => seen?.headers[name]),
+    });
+    expect(byProxy).toHaveLength(2);
+    for (const seen of byProxy) expect(seenAs(seen)).toEqual(seenAs(byDoor));
+  });
+
+  it.each([
+    ["GET", "/nowhere", 404, "not_found"],
+    ["DELETE", "/director/manifest", 405, "method_not_allowed"],
+    ["GET", "/repo/targets/", 404, "not_found"],
+    ["GET", "/director//targets.json", 400, "malformed_path"],
+    ["GET", "/campaigner/campaigns", 200, undefined],
+  ])("answers %s %s as the device door does", async (method, path, status, code) => {
+    const byProxy = await through(device, path, { method });
+    const byDoor = await door.request(device, { method, path });
+    expect([byProxy.status, byProxy.code]).toEqual([status, code]);
+    expect([byDoor.status, byDoor.code]).toEqual([status, code]);
+    expect(byProxy.body).toBe(byDoor.body.toString());
+    expect(upstream.requests).toEqual([]);
+  });
+
+  it("never passes on a back end's refusal or redirect", async () => {
+    const { answer } = upstream;
+    for (const status of [401, 403, 302]) {
+      upstream.answer = (_req, res) => res.writeHead(status, { location: "http://evil.example/" }).end();
+      expect((await through(device)).status).toBe(502);
+    }
+    upstream.answer = answer;
+  });
+
+  it("grants an allowlisted device the sample app, and denies the others", async () => {
+    const leaf = await ca.issue();
+    expect(await visitApp(leaf)).toMatchObject({ status: 403, body: "denied\n" });
+    expect(await through(leaf)).toMatchObject({ status: 403, code: "not_on_allowlist" });
+    const { fingerprint, subjectCn } = leaf.certificate;
+    await allowCertificate(world.ctx, admin, { fingerprint, name: "Truck 2" });
+    await eventually(async () => expect((await visitApp(leaf)).status).toBe(200), 1_000);
+    expect((await visitApp(leaf)).body).toBe(`granted\ndevice ${subjectCn}\n`);
+    expect(await visitApp(await (await createSoftwareCa()).issue())).toMatchObject({ status: 403, body: "denied\n" });
+  });
+
+  it("answers who has no certificate with 400, and downloads without a body", async () => {
+    expect(await visitApp(null)).toMatchObject({ status: 400 });
+    expect(await through(null)).toMatchObject({ status: 400, code: "no_certificate" });
+    const download = await through(null, "/repo/targets/fw-1");
+    expect(download).toEqual({ status: 400, code: "no_certificate", body: "" });
+  });
+
+  it("ignores what a client says of itself", async () => {
+    const stranger = await (await createSoftwareCa()).issue();
+    const forged = {
+      "x-original-certificate": encodeURIComponent(device.pem),
+      "ssl-client-cert": encodeURIComponent(device.pem),
+      "ssl-client-verify": "SUCCESS",
+      "x-original-fingerprint": device.fingerprint,
+      "x-original-address": "10.0.0.1",
+      "x-original-uri": "/director/root.json",
+      "x-gatehouse-decision-secret": DECISION_SECRET,
+      "x-gatehouse-device": device.uuid,
+      "x-gatehouse-upstream": "director",
+      "x-gatehouse-path": "/evil",
+      "x-ats-namespace": "evil",
+      "x-ats-device-uuid": "evil",
+      authorization: "evil",
+    };
+    for (const asked of [visitApp, (who: Credentials | null, how: Asked) => through(who, "/director/x", how)]) {
+      expect((await asked(null, { headers: forged })).status).toBe(400);
+      expect((await asked(stranger, { headers: forged })).status).toBe(403);
+    }
+    expect(upstream.requests).toEqual([]);
+    expect((await through(device, "/director/targets.json", { headers: forged })).status).toBe(200);
+    expect(upstream.requests[0]?.url).toBe(`/api/v1/device/${device.uuid}/targets.json`);
+    expect(JSON.stringify(upstream.requests[0]?.headers)).not.toContain("evil");
+    expect((await visitApp(device, { headers: { "x-gatehouse-device": "evil" } })).body).toContain(device.uuid);
+  });
+
+  it("denies a revoked device within a second, on a kept-open connection too", async () => {
+    const bundle = await issueDevice(world.ctx, admin, { name: "Truck 3", hardwareId: "rpi4" });
+    const leaf = { pem: bundle.files["client.pem"], privateKeyPem: bundle.files["pkey.pem"] };
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+    expect((await visitApp(leaf, { agent })).body).toContain(GRANTED);
+    await revokeCertificate(world.ctx, admin, { fingerprint: bundle.fingerprint, reason: "keyCompromise" });
+    await eventually(async () => expect((await visitApp(leaf, { agent })).body).toBe("denied\n"), 1_000);
+    expect(await through(leaf)).toMatchObject({ status: 403, code: "revoked" });
+    agent.destroy();
+  });
+
+  it("keeps secrets out of its log", () => {
+    for (const secret of [DECISION_SECRET, SERVICES_TOKEN]) expect(nginx.log()).not.toContain(secret);
+  });
+});
+
+describe("a proxy that passes on what clients send", () => {
+  const MISTAKES: [string, [string, string][]][] = [
+    [
+      "every header",
+      [
+        [
+          'proxy_pass_request_headers off;\n        proxy_set_header Connection "";\n        proxy_set_header Content-Length',
+          "proxy_set_header Content-Length",
+        ],
+      ],
+    ],
+    [
+      "a certificate under the name that it uses",
+      [["X-Original-Certificate      $ssl_client_escaped_cert", "X-Original-Certificate $http_x_original_certificate"]],
+    ],
+    [
+      "an address that clients write",
+      [["X-Original-Address          $remote_addr", "X-Original-Address $http_x_original_address"]],
+    ],
+  ];
+  it.each(MISTAKES)("fails the test at any gateway, and only a person's test ends that: %s", async (_, mistakes) => {
+    const [port, other] = [await freePort(), await freePort()];
+    const sloppy = await startDevicesNginx({
+      ...(await proxyOf(port, other)),
+      decision: `127.0.0.1:${decisions.port}`,
+      mistakes,
+    });
+    // Another gateway's test of another address: the question comes to the first.
+    const ctx = { ...world.ctx, config: { ...world.ctx.config, DECISION_PUBLIC_URL: `https://localhost:${port}` } };
+    expect((await through(device)).status).toBe(200);
+    world.clock.advance(6 * 60_000);
+    const second = await openTestDecisions({ ctx, databaseUrl: database.url, door: door.door });
+    await second.mode.start();
+    expect(await readHeaderMode(ctx)).toMatchObject({
+      state: "failed",
+      detail: expect.stringMatching(/x-original|ssl-client/),
+    });
+    for (const { mode, metrics } of [decisions, second]) {
+      await eventually(async () => expect(mode.whyOff()).toContain("header"));
+      expect(metrics.render()).toContain('gatehouse_header_mode{state="failed"} 1');
+    }
+    expect(await through(device)).toMatchObject({ status: 503, code: "header_mode_off" });
+    await second.close();
+    await sloppy.close();
+
+    await decisions.mode.start();
+    expect(await readHeaderMode(ctx)).toMatchObject({ state: "failed" });
+    world.clock.advance(1_000);
+    await requestHeaderCheck(world.ctx, admin);
+    await eventually(async () => expect((await through(device)).status).toBe(200), 5_000);
+  });
+});
