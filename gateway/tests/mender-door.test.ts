@@ -1,5 +1,9 @@
+import { execFileSync } from "node:child_process";
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -327,6 +331,28 @@ describe("any other call", () => {
     });
     expect(await authenticate(device, lost)).toMatchObject({ status: 502, code: "back_end_unreachable" });
     await lost.close();
+  });
+
+  it("goes to a server with an authority of its own only when MENDER_CA names that", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "gatehouse-mender-ca-"));
+    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const words =
+      "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=mender -addext subjectAltName=IP:127.0.0.1";
+    execFileSync("openssl", [...words.split(" "), "-keyout", key, "-out", cert], { stdio: "pipe" });
+    const secure = await startMenderDouble({ cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") });
+    const at = { world, databaseUrl: database.url, upstreamUrl: ota.url, double: secure };
+    const distrusting = await openMenderTestDoor(at);
+    expect(await authenticate(device, distrusting)).toMatchObject({ status: 502, code: "back_end_unreachable" });
+    expect(secure.requests).toEqual([]);
+    world.clock.advance(61_000); // signing in rests after a failure
+    const trusting = await openMenderTestDoor({ ...at, settings: { MENDER_CA: cert } });
+    expect(await authenticate(device, trusting)).toMatchObject({ status: 200 });
+    await Promise.all([distrusting.close(), trusting.close()]);
+    await secure.close();
+    rmSync(folder, { recursive: true });
+    await expect(openMenderTestDoor({ ...at, settings: { MENDER_CA: cert } })).rejects.toMatchObject({
+      code: "config.invalid",
+    });
   });
 
   it("comes in by name or by port; under its other names the door is what it was", async () => {
