@@ -79,3 +79,68 @@ export const listExpiringDevices = endpoint({
   query: ListExpiring,
   reply: pageOf(ExpiringDevice),
 });
+
+/** What is looked for in all certificates; services/posture/checks.ts says what each means and what helps. */
+export const POSTURE_CODES = [
+  "shared_key",
+  "many_addresses",
+  "revoked_authority",
+  "clock_skew",
+  "weak_key",
+  "long_validity",
+  "authority_ends_first",
+  "never_used",
+  "name_clash",
+] as const;
+export const PostureCode = z.enum(POSTURE_CODES);
+export type PostureCode = z.infer<typeof PostureCode>;
+
+export const PostureCheck = z.object({
+  code: PostureCode,
+  tone: z.enum(["bad", "warn"]),
+  title: z.string(),
+  why: z.string(),
+  /** What to do, and where. */
+  fix: z.string(),
+  href: z.string(),
+  /** Rows of its list, and how many devices these are about. */
+  count: z.number().int(),
+  devices: z.number().int(),
+});
+export type PostureCheck = z.infer<typeof PostureCheck>;
+
+export const Posture = z.object({ at: Instant, checks: z.array(PostureCheck) });
+export type Posture = z.infer<typeof Posture>;
+
+export const getPosture = endpoint({
+  method: "GET",
+  path: "/api/v1/trust/posture",
+  permission: "certificate.read",
+  summary: "What is wrong or unusual with the certificates, each with its count and what helps",
+  reply: Posture,
+});
+
+export const PostureFinding = z.object({
+  id: z.string(),
+  fingerprint: Fingerprint.nullable(),
+  deviceUuid: Uuid.nullable(),
+  authority: z.object({ id: Uuid, name: z.string() }).nullable(),
+  name: z.string(),
+  /** What was found, in words. */
+  detail: z.string(),
+  lastSeenAt: Instant.nullable(),
+});
+export type PostureFinding = z.infer<typeof PostureFinding>;
+
+export const ListPostureFindings = ListQuery.omit({ q: true });
+export type ListPostureFindings = z.infer<typeof ListPostureFindings>;
+
+export const listPostureFindings = endpoint({
+  method: "GET",
+  path: "/api/v1/trust/posture/{code}",
+  permission: "certificate.read",
+  summary: "The certificates, devices and authorities that a posture check found",
+  params: z.strictObject({ code: PostureCode }),
+  query: ListPostureFindings,
+  reply: pageOf(PostureFinding),
+});
