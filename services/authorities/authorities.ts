@@ -95,6 +95,11 @@ export function listAuthorityNames(ctx: Pick<Ctx, "db" | "namespaceId">): Promis
   return store.listNames(ctx.db, ctx.namespaceId);
 }
 
+/** How many days a request at each authority waits before it lapses. */
+export function listWaitingDays(ctx: Pick<Ctx, "db" | "namespaceId">): Promise<{ id: string; waitingDays: number }[]> {
+  return store.listWaitingDays(ctx.db, ctx.namespaceId);
+}
+
 /** How many days a certificate that this authority's newer one replaced stays good. */
 export async function findGraceDays(
   tx: Tx,

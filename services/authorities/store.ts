@@ -58,6 +58,14 @@ export async function listNames(db: DbOrTx, namespaceId: string): Promise<{ id: 
   });
 }
 
+export async function listWaitingDays(db: DbOrTx, namespaceId: string): Promise<{ id: string; waitingDays: number }[]> {
+  return db.authority.findMany({
+    where: { namespaceId, kind: "fleet" },
+    select: { id: true, waitingDays: true },
+    take: 1_000,
+  });
+}
+
 export async function findGraceDays(db: DbOrTx, namespaceId: string, id: string): Promise<number | null> {
   const row = await db.authority.findFirst({ where: { namespaceId, id }, select: { graceDays: true } });
   return row?.graceDays ?? null;

@@ -160,21 +160,31 @@ export async function recordProgressMany(tx: Tx, namespaceId: string, given: rea
 }
 
 /** Adds a line to the device's story, which keeps its last 500. */
-export async function recordActivity(
-  tx: Tx,
-  namespaceId: string,
-  line: {
-    deviceUuid: string;
-    at: Date;
-    kind: Activity["kind"];
-    text: string;
-    detail?: Readonly<Record<string, unknown>>;
-  },
-): Promise<void> {
-  await store.insertActivities(tx, namespaceId, [
-    { ...line, text: storableText(line.text), detail: storableDetail(line.detail) },
-  ]);
-  await announce(tx, namespaceId, [line.deviceUuid]);
+export async function recordActivity(tx: Tx, namespaceId: string, line: ActivityLine): Promise<void> {
+  await recordActivities(tx, namespaceId, [line]);
+}
+
+type ActivityLine = {
+  deviceUuid: string;
+  at: Date;
+  kind: Activity["kind"];
+  text: string;
+  detail?: Readonly<Record<string, unknown>>;
+};
+
+/** {@link recordActivity} for many devices in one statement. */
+export async function recordActivities(tx: Tx, namespaceId: string, lines: readonly ActivityLine[]): Promise<void> {
+  if (lines.length === 0) return;
+  await store.insertActivities(
+    tx,
+    namespaceId,
+    lines.map((line) => ({ ...line, text: storableText(line.text), detail: storableDetail(line.detail) })),
+  );
+  await announce(
+    tx,
+    namespaceId,
+    lines.map((line) => line.deviceUuid),
+  );
 }
 
 /**

@@ -212,5 +212,9 @@ function unseen(fingerprint: string, row: store.AllowlistRow | null, now: Date):
     createdAt: (row?.createdAt ?? now).toISOString(),
     decidedAt: row?.createdAt.toISOString() ?? null,
     decidedBy: row?.createdBy ?? null,
+    keyType: null,
+    graceUntil: null,
+    lapsesAt: null,
+    wouldReplace: null,
   };
 }

@@ -1,13 +1,20 @@
 import { type Actor, requirePermission } from "#lib/authz/actor.ts";
-import type { Certificate, ListCertificates, ListRefusals, Refusal } from "#lib/contracts/console/certificates.ts";
+import type {
+  Certificate,
+  CertificateDetail,
+  ListCertificates,
+  ListRefusals,
+  Refusal,
+} from "#lib/contracts/console/certificates.ts";
 import type { Page } from "#lib/contracts/console/common.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { AppError } from "#lib/errors/app-error.ts";
-import { parseCertificate } from "#lib/pki/certificates.ts";
-import { listAuthorityNames } from "#services/authorities/service.ts";
+import { listAuthorityNames, listWaitingDays } from "#services/authorities/service.ts";
 import { findDeviceNames } from "#services/fleet/service.ts";
+import { readDecisions } from "./history.ts";
 import * as store from "./store.ts";
 import * as refusals from "./store-refusals.ts";
+import { listAddresses } from "./store-visits.ts";
 
 /** @throws AppError `auth.forbidden` | `request.invalid` (a cursor that is not ours) */
 export async function listCertificates(ctx: Ctx, actor: Actor, query: ListCertificates): Promise<Page<Certificate>> {
@@ -22,9 +29,26 @@ export async function listCertificates(ctx: Ctx, actor: Actor, query: ListCertif
 }
 
 /** @throws AppError `auth.forbidden` | `certificate.not_found` */
-export async function getCertificate(ctx: Ctx, actor: Actor, fingerprint: string): Promise<Certificate> {
+export async function getCertificate(ctx: Ctx, actor: Actor, fingerprint: string): Promise<CertificateDetail> {
   requirePermission(actor, "certificate.read");
-  return readCertificate(ctx, fingerprint);
+  const row = await requireRow(ctx, fingerprint);
+  const [[dto], addresses, decisions] = await Promise.all([
+    toDtos(ctx, [row]),
+    listAddresses(ctx.db, ctx.namespaceId, fingerprint),
+    readDecisions(ctx, row),
+  ]);
+  if (dto === undefined) throw notFound();
+  return {
+    ...dto,
+    spkiSha256: row.spkiSha256,
+    admittedAt: row.admittedAt?.toISOString() ?? null,
+    addresses: addresses.map(({ address, firstAt, lastAt }) => ({
+      address,
+      firstAt: firstAt.toISOString(),
+      lastAt: lastAt.toISOString(),
+    })),
+    decisions,
+  };
 }
 
 /** @throws AppError `auth.forbidden` | `request.invalid` (a cursor that is not ours) */
@@ -71,10 +95,11 @@ function notFound(): AppError {
 async function toDtos(ctx: Ctx, rows: readonly store.CertificateRow[]): Promise<Certificate[]> {
   const uuids = rows.flatMap((row) => row.deviceUuid ?? []);
   const waiting = rows.filter((row) => row.state === "pending").flatMap((row) => row.deviceUuid ?? []);
-  const [names, related, signers] = await Promise.all([
+  const [names, related, signers, patience] = await Promise.all([
     findDeviceNames(ctx.db, ctx.namespaceId, uuids),
     store.listOfDevices(ctx.db, ctx.namespaceId, waiting),
     listAuthorityNames(ctx),
+    waiting.length === 0 ? [] : listWaitingDays(ctx),
   ]);
   const now = ctx.clock();
   return rows.map((row) => {
@@ -102,8 +127,29 @@ async function toDtos(ctx: Ctx, rows: readonly store.CertificateRow[]): Promise<
       createdAt: row.createdAt.toISOString(),
       decidedAt: row.decidedAt?.toISOString() ?? null,
       decidedBy: row.decidedBy,
+      keyType: row.keyType,
+      graceUntil: row.graceUntil?.toISOString() ?? null,
+      lapsesAt: row.state === "pending" && !row.issuedHere ? lapseOf(row, patience) : null,
+      wouldReplace: row.state === "pending" ? (placeHolder(row, related)?.fingerprint ?? null) : null,
     };
   });
+}
+
+function lapseOf(row: store.CertificateRow, patience: readonly { id: string; waitingDays: number }[]): string | null {
+  const days = patience.find(({ id }) => id === row.authorityId)?.waitingDays;
+  return days === undefined ? null : new Date(row.createdAt.getTime() + days * DAY_MS).toISOString();
+}
+
+/** Which certificate has the device's place now. */
+function placeHolder(row: store.CertificateRow, related: readonly store.CertificateRow[]) {
+  return related.find(
+    (other) =>
+      other.deviceUuid === row.deviceUuid &&
+      other.fingerprint !== row.fingerprint &&
+      other.state === "allowed" &&
+      other.graceUntil === null &&
+      (other.renewalOf === null || other.admittedAt !== null),
+  );
 }
 
 /** What a person should know before letting this certificate in. */
@@ -116,11 +162,11 @@ function warningsFor(
     (other) => other.deviceUuid === row.deviceUuid && other.fingerprint !== row.fingerprint,
   );
   const warnings: Certificate["warnings"] = [];
-  const allowed = others.find((other) => other.state === "allowed" && other.graceUntil === null);
+  const allowed = placeHolder(row, related);
   if (allowed !== undefined) {
     warnings.push({
       code: "another_certificate_allowed",
-      text: `Another certificate of this device is allowed (${shortened(allowed)}). Revoke it before you approve this one.`,
+      text: `Another certificate of this device is allowed (${shortened(allowed)}). This one takes its place only if you say so.`,
     });
   }
   const revoked = others.find((other) => other.state === "revoked");
@@ -145,6 +191,5 @@ function shortened(row: { fingerprint: string }): string {
 }
 
 function sharesKey(row: store.CertificateRow, other: store.CertificateRow): boolean {
-  if (row.certificate === null || other.certificate === null) return false;
-  return parseCertificate(row.certificate).spkiSha256 === parseCertificate(other.certificate).spkiSha256;
+  return row.spkiSha256 !== null && row.spkiSha256 === other.spkiSha256;
 }

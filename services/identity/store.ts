@@ -252,37 +252,18 @@ export async function changeCertificate(
   return toRow(row);
 }
 
-/** Remembers visits in one statement; times only move forward. */
-export async function touchCertificates(
-  db: DbOrTx,
-  namespaceId: string,
-  given: readonly { fingerprint: string; at: Date; address: string }[],
-): Promise<void> {
-  // In one order, so that two gateways lock the rows they share alike.
-  const visits = [...given].sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
-  await db.$executeRaw`
-    UPDATE device_certificate AS certificate
-    SET "lastSeenAt" = visit.at, "lastAddress" = visit.address, "firstSeenAt" = coalesce(certificate."firstSeenAt", visit.at)
-    FROM (
-      SELECT * FROM unnest(
-        ${visits.map((visit) => visit.fingerprint)}::text[],
-        ${visits.map((visit) => visit.at.toISOString())}::timestamptz[],
-        ${visits.map((visit) => visit.address)}::text[]
-      ) AS seen(fingerprint, at, address)
-    ) AS visit
-    WHERE certificate."namespaceId" = ${namespaceId} AND certificate.fingerprint = visit.fingerprint
-      AND (certificate."lastSeenAt" IS NULL OR certificate."lastSeenAt" < visit.at)`;
-}
-
 export async function listCertificates(
   db: DbOrTx,
   namespaceId: string,
-  query: ListCertificates & { now: Date },
+  query: ListCertificates & { now: Date; states?: readonly StoredState[] },
 ): Promise<{ rows: CertificateRow[]; nextCursor: string | null; total: number }> {
   const filter: Prisma.DeviceCertificateWhereInput = {
     namespaceId,
     ...(query.deviceUuid === undefined ? {} : { deviceUuid: query.deviceUuid }),
-    AND: [...stateFilter(query.state, query.now), ...textFilter(query.q)],
+    ...(query.authorityId === undefined ? {} : { authorityId: query.authorityId }),
+    ...(query.keyType === undefined ? {} : { keyType: query.keyType }),
+    ...(query.endsBefore === undefined ? {} : { notAfter: { lt: new Date(query.endsBefore) } }),
+    AND: [...stateFilter(query.state, query.now), ...textFilter(query.q), ...statesFilter(query.states)],
   };
   const ascending = query.sort === "createdAt";
   const found = await db.deviceCertificate.findMany({
@@ -327,6 +308,10 @@ function stateFilter(state: CertificateState | undefined, now: Date): Prisma.Dev
   if (state === "expired") return [{ state: "allowed", notAfter: { lt: now } }];
   if (state === "allowed") return [{ state, OR: [{ notAfter: null }, { notAfter: { gte: now } }] }];
   return [{ state }];
+}
+
+function statesFilter(states: readonly StoredState[] | undefined): Prisma.DeviceCertificateWhereInput[] {
+  return states === undefined ? [] : [{ state: { in: [...states] } }];
 }
 
 function textFilter(q: string | undefined): Prisma.DeviceCertificateWhereInput[] {

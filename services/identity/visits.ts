@@ -16,6 +16,7 @@ import { admitRenewal } from "./renewals.ts";
 import * as store from "./store.ts";
 import * as allowlist from "./store-allowlist.ts";
 import * as refusals from "./store-refusals.ts";
+import { recordAddresses, touchCertificates } from "./store-visits.ts";
 
 /** The subject's organizational unit that marks a certificate made for a simulated device. For people only: it admits nobody. */
 export const SIMULATED_UNIT = "gatehouse-simulated";
@@ -160,13 +161,14 @@ async function admitsAll(ctx: Ctx, authorityId: string): Promise<boolean> {
   return authority?.state === "open" && authority.policy === "allow_all";
 }
 
-/** Remembers contacts, any number in two statements; `deviceUuid` is null where the device was not let in. */
+/** Remembers contacts, any number in three statements; `deviceUuid` is null where the device was not let in. */
 export async function recordVisits(
   ctx: Ctx,
   visits: readonly { fingerprint: string; deviceUuid: string | null; at: Date; address: string }[],
 ): Promise<void> {
   if (visits.length === 0) return;
-  await store.touchCertificates(ctx.db, ctx.namespaceId, visits);
+  await touchCertificates(ctx.db, ctx.namespaceId, visits);
+  await recordAddresses(ctx.db, ctx.namespaceId, visits);
   const seen = visits.flatMap(({ deviceUuid, at, address }) =>
     deviceUuid === null ? [] : [{ uuid: deviceUuid, at, address }],
   );

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { Fingerprint, Instant, ListQuery, PersonText, pageOf, Uuid } from "./common.ts";
+import { AuditOutcome } from "./audit.ts";
+import { Fingerprint, Instant, ListQuery, PersonText, pageOf, Sha256, Uuid } from "./common.ts";
 import { endpoint } from "./endpoint.ts";
 
 /** `expired` is derived: an allowed certificate past its notAfter. */
@@ -55,13 +56,45 @@ export const Certificate = z.object({
   createdAt: Instant,
   decidedAt: Instant.nullable(),
   decidedBy: z.string().nullable(),
+  /** P-256, RSA-2048, … */
+  keyType: z.string().nullable(),
+  /** Good until then, because a newer one took its place. */
+  graceUntil: Instant.nullable(),
+  /** When it is forgotten if nobody decides about it. */
+  lapsesAt: Instant.nullable(),
+  /** Fingerprint of the certificate whose place a waiting one would take. */
+  wouldReplace: Fingerprint.nullable(),
 });
 export type Certificate = z.infer<typeof Certificate>;
+
+export const CertificateDetail = Certificate.extend({
+  /** SHA-256 of the public key. */
+  spkiSha256: Sha256.nullable(),
+  /** Its first visit that was let in. */
+  admittedAt: Instant.nullable(),
+  /** Where it was used from, the latest first. */
+  addresses: z.array(z.object({ address: z.string(), firstAt: Instant, lastAt: Instant })),
+  /** What was decided about it, the latest first: who, when, what, and why. */
+  decisions: z.array(
+    z.object({
+      at: Instant,
+      by: z.string(),
+      action: z.string(),
+      outcome: AuditOutcome,
+      why: z.string().nullable(),
+    }),
+  ),
+});
+export type CertificateDetail = z.infer<typeof CertificateDetail>;
 
 const ByFingerprint = z.strictObject({ fingerprint: Fingerprint });
 
 export const ListCertificates = ListQuery.extend({
   state: CertificateState.optional(),
+  authorityId: Uuid.optional(),
+  keyType: z.string().max(20).optional(),
+  /** Its validity ends before then. */
+  endsBefore: Instant.optional(),
   deviceUuid: Uuid.optional(),
   sort: z.enum(["-createdAt", "createdAt"]).default("-createdAt"),
 });
@@ -80,9 +113,9 @@ export const getCertificate = endpoint({
   method: "GET",
   path: "/api/v1/certificates/{fingerprint}",
   permission: "certificate.read",
-  summary: "One certificate",
+  summary: "One certificate, and every decision about it",
   params: ByFingerprint,
-  reply: Certificate,
+  reply: CertificateDetail,
 });
 
 export const Note = z.strictObject({ note: PersonText(500).optional() });

@@ -1,0 +1,63 @@
+import { SYSTEM } from "#lib/authz/actor.ts";
+import type { AuditEntry } from "#lib/contracts/console/audit.ts";
+import type { CertificateDetail } from "#lib/contracts/console/certificates.ts";
+import type { Ctx } from "#lib/ctx.ts";
+import { listAudit } from "#services/audit/service.ts";
+import type { CertificateRow } from "./store.ts";
+
+type Decision = CertificateDetail["decisions"][number];
+const LONGEST = 200;
+
+/** What was decided about a certificate, from the audit log, the latest first. */
+export async function readDecisions(ctx: Ctx, row: CertificateRow): Promise<Decision[]> {
+  const own = { targetKind: "certificate" as const, targetId: row.fingerprint, limit: LONGEST };
+  const issue = { action: "certificate.issue" as const, targetKind: "device" as const, limit: LONGEST };
+  const [decided, issued] = await Promise.all([
+    listAudit(ctx, SYSTEM, own),
+    row.issuedHere && row.deviceUuid !== null ? listAudit(ctx, SYSTEM, { ...issue, targetId: row.deviceUuid }) : null,
+  ]);
+  const made = issued?.data.filter(({ after }) => after?.fingerprint === row.fingerprint) ?? [];
+  const entries = [...decided.data.filter(({ action }) => !SWEEPS.has(action)), ...made];
+  const settled = new Set(entries.map(({ settles }) => settles));
+  // What was asked for stands there only until it is known what became of it; that has the explanation of both.
+  const asked = new Map(entries.map((entry) => [entry.sequence, entry]));
+  const shown = entries
+    .filter(({ sequence }) => !settled.has(sequence))
+    .map((entry) => ({ ...toDecision(entry), why: explain(entry, asked.get(entry.settles ?? "")) }));
+  return [...ended(row), ...shown].sort((a, b) => b.at.localeCompare(a.at));
+}
+
+/** They tell of many certificates in one entry. */
+const SWEEPS: ReadonlySet<string> = new Set(["certificate.supersede", "certificate.lapse"]);
+
+/** The sweep that ends a grace writes one entry for many: the certificate's own row says what became of it. */
+function ended(row: CertificateRow): Decision[] {
+  if (row.state !== "superseded" || row.decidedAt === null) return [];
+  const why = "A newer certificate of its device had taken its place, and its grace was over.";
+  const by = row.decidedBy ?? SYSTEM.name;
+  return [{ at: row.decidedAt.toISOString(), by, action: "certificate.supersede", outcome: "done", why }];
+}
+
+function toDecision({ at, actor, action, outcome }: AuditEntry): Omit<Decision, "why"> {
+  return { at, by: actor.name, action, outcome };
+}
+
+function explain(entry: AuditEntry, asked: AuditEntry | undefined): string | null {
+  const facts = { ...asked?.after, ...entry.after };
+  const parts = [
+    facts.by === "allowlist" ? `An allowlist entry${textOf(" by ", facts.kind)} named it.` : null,
+    facts.by === "policy of the authority" ? "Its authority admits all that it signed." : null,
+    facts.enrolmentToken === undefined ? null : "It was enrolled with a token.",
+    facts.provisioningCredential === undefined ? null : "It registered with a provisioning credential.",
+    Array.isArray(facts.replaced) && facts.replaced.length > 0
+      ? `It took the place of ${facts.replaced.join(", ")}.`
+      : null,
+    textOf("Reason: ", facts.reason),
+    textOf("", facts.note),
+  ].filter((part) => part !== null && part !== "");
+  return parts.length === 0 ? null : parts.join(" ");
+}
+
+function textOf(prefix: string, value: unknown): string {
+  return typeof value === "string" && value !== "" ? `${prefix}${value}` : "";
+}
