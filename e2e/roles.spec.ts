@@ -9,7 +9,7 @@ const CHANGES: readonly { path: (install: Install) => string; names: readonly (s
   { path: ({ sample }) => `/devices/${sample.device}`, names: ["Update…"] },
   { path: ({ sample }) => `/devices/${sample.device}?tab=certificate`, names: ["Revoke…"] },
   { path: () => "/trust", names: ["Allow a fingerprint…", "Approve…", "Reject…"] },
-  { path: () => "/trust/provisioning", names: ["New credential…"] },
+  { path: () => "/trust/enrolment", names: ["New credential…", "New token…"] },
   { path: () => "/access", names: ["Build tools…"] },
   { path: () => "/images", names: ["Upload"] },
   { path: ({ sample }) => `/images/${sample.image}`, names: ["Delete…", "Update devices…"] },

@@ -24,8 +24,18 @@ const SCREENS: readonly Screen[] = [
   { name: "trust", path: () => "/trust" },
   { name: "trust-certificates", path: () => "/trust/certificates" },
   { name: "trust-certificate", path: ({ revoked }) => `/trust/certificates/${revoked}` },
+  { name: "trust-authorities", path: () => "/trust/authorities" },
+  {
+    name: "trust-authority",
+    path: () => "/trust/authorities",
+    open: async (page) => {
+      await page.getByRole("link", { name: "Gatehouse fleet CA" }).first().click();
+      await page.getByText("What it asks of newcomers").waitFor();
+    },
+  },
+  { name: "trust-server-ca", path: () => "/trust/authorities/server-ca" },
   { name: "trust-refused", path: () => "/trust/refused" },
-  { name: "trust-provisioning", path: () => "/trust/provisioning" },
+  { name: "trust-enrolment", path: () => "/trust/enrolment" },
   { name: "images", path: () => "/images" },
   { name: "image", path: ({ image }) => `/images/${image}` },
   { name: "updates", path: () => "/updates" },
@@ -62,10 +72,34 @@ const DIALOGS: readonly Screen[] = [
     },
   },
   {
+    name: "dialog-authority-create",
+    path: () => "/trust/authorities",
+    open: async (page) => {
+      await page.getByRole("button", { name: "New authority…" }).click();
+      await dialog(page);
+    },
+  },
+  {
+    name: "dialog-authority-upload",
+    path: () => "/trust/authorities",
+    open: async (page) => {
+      await page.getByRole("button", { name: "Upload…" }).click();
+      await dialog(page);
+    },
+  },
+  {
     name: "dialog-provisioning",
-    path: () => "/trust/provisioning",
+    path: () => "/trust/enrolment",
     open: async (page) => {
       await page.getByRole("button", { name: "New credential…" }).first().click();
+      await dialog(page);
+    },
+  },
+  {
+    name: "dialog-token",
+    path: () => "/trust/enrolment",
+    open: async (page) => {
+      await page.getByRole("button", { name: "New token…" }).first().click();
       await dialog(page);
     },
   },

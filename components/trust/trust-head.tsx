@@ -54,7 +54,8 @@ export function TrustHead() {
           tab("/trust", "Waiting", pending.data?.total),
           tab("/trust/certificates", "Certificates", certificates.data?.total),
           tab("/trust/refused", "Refused", refusals.data?.total),
-          tab("/trust/provisioning", "Provisioning", undefined),
+          tab("/trust/authorities", "Authorities", undefined),
+          tab("/trust/enrolment", "Enrolment", undefined),
         ]}
       />
       {allowing ? <AllowDialog onClose={() => setAllowing(false)} /> : null}

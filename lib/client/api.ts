@@ -1,5 +1,15 @@
 import type { ApiToken, ChangeUser, CreateToken, CreateUser, Me, User } from "#lib/contracts/console/accounts.ts";
 import type { AuditEntry } from "#lib/contracts/console/audit.ts";
+import type {
+  Authority,
+  ChangeAuthority,
+  CreateAuthority,
+  NewcomerRules,
+  ProofOrder,
+  RevokeAuthority,
+  RulesPreview,
+  UploadAuthority,
+} from "#lib/contracts/console/authorities.ts";
 import type { BackendList, BackendReport, BackendSummary } from "#lib/contracts/console/back-ends.ts";
 import type { Certificate, Refusal, RevocationReason } from "#lib/contracts/console/certificates.ts";
 import type { Page } from "#lib/contracts/console/common.ts";
@@ -18,6 +28,12 @@ import type {
   IssueDevice,
   SimulatedDevice,
 } from "#lib/contracts/console/devices.ts";
+import type {
+  CreateEnrolmentToken,
+  EnrolmentHandout,
+  EnrolmentToken,
+  EstAddress,
+} from "#lib/contracts/console/enrolment.ts";
 import type { Image } from "#lib/contracts/console/images.ts";
 import type {
   KeyChange,
@@ -31,6 +47,8 @@ import type { CreateMachineClient, MachineClient } from "#lib/contracts/console/
 import type { MenderDeviceReport, MenderLogEntry, MenderReport } from "#lib/contracts/console/mender.ts";
 import type { AddSignature, OpenpgpKey } from "#lib/contracts/console/openpgp.ts";
 import type { Overview } from "#lib/contracts/console/overview.ts";
+import type { ServerCa, ServerCaDevice } from "#lib/contracts/console/server-ca.ts";
+import type { ExpiringDevice, Forecast, Posture, PostureCode, PostureFinding } from "#lib/contracts/console/posture.ts";
 import type { CreateUpdate, Preview, Update, UpdateDevice, UpdateSummary } from "#lib/contracts/console/updates.ts";
 import type { Upload } from "#lib/contracts/console/uploads.ts";
 import { call } from "./fetcher.ts";
@@ -89,12 +107,46 @@ export const api = {
     post<Certificate>("/api/v1/certificates/allow", body),
   listRefusals: (params: ListParams, signal?: Signal) => get<Page<Refusal>>("/api/v1/refusals", params, signal),
 
+  listAuthorities: (params: ListParams, signal?: Signal) => get<Page<Authority>>("/api/v1/authorities", params, signal),
+  getAuthority: (id: string, signal?: Signal) => get<Authority>(`/api/v1/authorities/${at(id)}`, {}, signal),
+  createAuthority: (body: CreateAuthority) => post<Authority>("/api/v1/authorities", body),
+  uploadAuthority: (body: UploadAuthority) => post<Authority>("/api/v1/authorities/upload", body),
+  changeAuthority: (id: string, body: ChangeAuthority) =>
+    call<Authority>("PATCH", `/api/v1/authorities/${at(id)}`, { body }),
+  previewAuthorityRules: (id: string, body: NewcomerRules) =>
+    post<RulesPreview>(`/api/v1/authorities/${at(id)}/preview-rules`, body),
+  orderAuthorityProof: (id: string) => post<ProofOrder>(`/api/v1/authorities/${at(id)}/proof-code`),
+  proveAuthority: (id: string, certificatePem: string) =>
+    post<Authority>(`/api/v1/authorities/${at(id)}/proof`, { certificatePem }),
+  /** `act` is what the address ends in. */
+  actOnAuthority: (id: string, act: "close" | "reopen" | "issue-with") =>
+    post<Authority>(`/api/v1/authorities/${at(id)}/${act}`),
+  revokeAuthority: (id: string, body: RevokeAuthority) => post<Authority>(`/api/v1/authorities/${at(id)}/revoke`, body),
+  getServerCa: (signal?: Signal) => get<ServerCa>("/api/v1/server-ca", {}, signal),
+  prepareServerCa: () => post<ServerCa>("/api/v1/server-ca/prepare"),
+  switchServerCa: (devicesWithout: number) => post<ServerCa>("/api/v1/server-ca/switch", { devicesWithout }),
+  listServerCaDevices: (params: ListParams, signal?: Signal) =>
+    get<Page<ServerCaDevice>>("/api/v1/server-ca/devices", params, signal),
+
+  getForecast: (params: ListParams, signal?: Signal) => get<Forecast>("/api/v1/trust/forecast", params, signal),
+  listExpiringDevices: (params: ListParams, signal?: Signal) =>
+    get<Page<ExpiringDevice>>("/api/v1/trust/forecast/devices", params, signal),
+  getPosture: (signal?: Signal) => get<Posture>("/api/v1/trust/posture", {}, signal),
+  listPostureFindings: (code: PostureCode, params: ListParams, signal?: Signal) =>
+    get<Page<PostureFinding>>(`/api/v1/trust/posture/${code}`, params, signal),
+
   listProvisioningCredentials: (params: ListParams, signal?: Signal) =>
     get<Page<ProvisioningCredential>>("/api/v1/provisioning-credentials", params, signal),
   createProvisioningCredential: (body: CreateProvisioningCredential) =>
     post<{ credential: ProvisioningCredential; archive: CredentialArchive }>("/api/v1/provisioning-credentials", body),
   revokeProvisioningCredential: (id: string) =>
     post<ProvisioningCredential>(`/api/v1/provisioning-credentials/${at(id)}/revoke`),
+  listEnrolmentTokens: (params: ListParams, signal?: Signal) =>
+    get<Page<EnrolmentToken>>("/api/v1/enrolment-tokens", params, signal),
+  createEnrolmentToken: (body: CreateEnrolmentToken) =>
+    post<{ token: EnrolmentToken; handout: EnrolmentHandout }>("/api/v1/enrolment-tokens", body),
+  revokeEnrolmentToken: (id: string) => post<EnrolmentToken>(`/api/v1/enrolment-tokens/${at(id)}/revoke`),
+  getEstAddress: (signal?: Signal) => get<EstAddress>("/api/v1/est", {}, signal),
   buildCredentials: (body: BuildCredentials) =>
     post<{ clientId: string; archive: CredentialArchive }>("/api/v1/credentials/build", body),
 

@@ -22,7 +22,20 @@ export const keys = {
     all: ["certificates"] as const,
     list: (params: ListParams) => ["certificates", "list", tidy(params)] as const,
     one: (fingerprint: string) => ["certificates", "one", fingerprint] as const,
+    forecast: (params: ListParams) => ["certificates", "forecast", tidy(params)] as const,
+    expiring: (params: ListParams) => ["certificates", "expiring", tidy(params)] as const,
+    posture: ["certificates", "posture"] as const,
+    findings: (code: string, params: ListParams) => ["certificates", "posture", code, tidy(params)] as const,
     provisioning: (params: ListParams) => ["certificates", "provisioning", tidy(params)] as const,
+    tokens: (params: ListParams) => ["certificates", "tokens", tidy(params)] as const,
+    est: ["certificates", "est"] as const,
+  },
+  authorities: {
+    all: ["authorities"] as const,
+    list: (params: ListParams) => ["authorities", "list", tidy(params)] as const,
+    one: (id: string) => ["authorities", "one", id] as const,
+    serverCa: ["authorities", "server-ca"] as const,
+    serverCaDevices: (params: ListParams) => ["authorities", "server-ca-devices", tidy(params)] as const,
   },
   refusals: { all: ["refusals"] as const, list: (params: ListParams) => ["refusals", "list", tidy(params)] as const },
   images: {
@@ -62,7 +75,7 @@ export const RUNNING_COUNT = { state: "running", limit: 1 } as const;
 /** What an event of a topic makes out of date. */
 export const AREAS_OF_TOPIC: Readonly<Record<string, readonly string[]>> = {
   device: ["devices", "simulations", "overview"],
-  certificate: ["certificates", "devices", "overview"],
+  certificate: ["certificates", "authorities", "devices", "overview"],
   refusal: ["refusals", "overview"],
   image: ["images", "overview"],
   update: ["updates", "devices", "images", "overview"],

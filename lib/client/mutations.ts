@@ -3,6 +3,7 @@ import type { ChangeUser, CreateToken, CreateUser } from "#lib/contracts/console
 import type { RevocationReason } from "#lib/contracts/console/certificates.ts";
 import type { BuildCredentials, CreateProvisioningCredential } from "#lib/contracts/console/credentials.ts";
 import type { Device, IssueDevice } from "#lib/contracts/console/devices.ts";
+import type { CreateEnrolmentToken } from "#lib/contracts/console/enrolment.ts";
 import type { RepositoryName } from "#lib/contracts/console/keys.ts";
 import type { CreateMachineClient } from "#lib/contracts/console/machine-clients.ts";
 import type { AddSignature } from "#lib/contracts/console/openpgp.ts";
@@ -131,6 +132,21 @@ export function useCreateProvisioningCredential() {
 export function useRevokeProvisioningCredential() {
   const refresh = useRefresh(keys.certificates.all);
   return useMutation({ mutationFn: (id: string) => api.revokeProvisioningCredential(id), onSuccess: refresh });
+}
+
+export function useCreateEnrolmentToken() {
+  const refresh = useRefresh(keys.certificates.all);
+  // Holds the token's secret: gone from memory as soon as the dialog is.
+  return useMutation({
+    mutationFn: (body: CreateEnrolmentToken) => api.createEnrolmentToken(body),
+    onSuccess: refresh,
+    gcTime: 0,
+  });
+}
+
+export function useRevokeEnrolmentToken() {
+  const refresh = useRefresh(keys.certificates.all);
+  return useMutation({ mutationFn: (id: string) => api.revokeEnrolmentToken(id), onSuccess: refresh });
 }
 
 export function useBuildCredentials() {

@@ -1,4 +1,4 @@
-import { parseAsString } from "nuqs/server";
+import { parseAsString, parseAsStringLiteral } from "nuqs/server";
 
 export const TRUST_PAGE_SIZE = 50;
 
@@ -11,6 +11,21 @@ export const certificateParams = {
 
 /** Of the waiting queue and of the refusals. */
 export const queueParams = { q: parseAsString.withDefault(""), cursor: parseAsString.withDefault("") };
+
+/** Of the enrolment page, which has two lists. */
+export const enrolmentParams = { ...queueParams, tokens: parseAsString.withDefault("") };
+
+export function toTokensQuery(params: { tokens: string }) {
+  return { cursor: params.tokens, limit: TOKENS_PAGE_SIZE };
+}
+
+export const TOKENS_PAGE_SIZE = 20;
+
+/** Of the devices that were given the newest server CA, or were not. */
+export const serverCaParams = {
+  has: parseAsStringLiteral(["false", "true"]).withDefault("false"),
+  cursor: parseAsString.withDefault(""),
+};
 
 export function toWaitingQuery(params: { q: string; cursor: string }) {
   return { ...params, state: "pending", limit: TRUST_PAGE_SIZE };

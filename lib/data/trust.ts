@@ -4,6 +4,7 @@ import { keys } from "#lib/client/keys.ts";
 import { type Certificate, ListCertificates, ListRefusals } from "#lib/contracts/console/certificates.ts";
 import { Fingerprint, ListQuery } from "#lib/contracts/console/common.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
+import { getEstAddress, listEnrolmentTokens } from "#services/enrolment/service.ts";
 import {
   getCertificate,
   listCertificates,
@@ -30,11 +31,19 @@ export function prefetchRefusals(query: Query): Promise<DehydratedState> {
   });
 }
 
-export function prefetchProvisioningCredentials(query: Query): Promise<DehydratedState> {
-  return prefetch({
-    key: keys.certificates.provisioning(query),
-    read: ({ ctx, actor }) => listProvisioningCredentials(ctx, actor, ListQuery.parse(present(query))),
-  });
+/** Everything about how devices come to their certificates by themselves. */
+export function prefetchEnrolment(query: Query, tokens: Query): Promise<DehydratedState> {
+  return prefetch(
+    {
+      key: keys.certificates.provisioning(query),
+      read: ({ ctx, actor }) => listProvisioningCredentials(ctx, actor, ListQuery.parse(present(query))),
+    },
+    {
+      key: keys.certificates.tokens(tokens),
+      read: ({ ctx, actor }) => listEnrolmentTokens(ctx, actor, ListQuery.parse(present(tokens))),
+    },
+    { key: keys.certificates.est, read: ({ ctx, actor }) => getEstAddress(ctx, actor) },
+  );
 }
 
 /** @returns null when there is no such certificate, or the text is no fingerprint */
