@@ -58,6 +58,8 @@ function refusal(judgement: Extract<ToolsJudgement, { allowed: false }>): {
     }
     case "unavailable":
       return { status: 503, headers: { "x-gatehouse-code": "unavailable" } };
+    case "elsewhere":
+      return { status: 403, headers: { "x-gatehouse-code": "address_not_allowed" } };
     // A proxy takes 401 and 403 for an answer and anything else for a failure of its own.
     case "too_many":
       return { status: 403, headers: { "x-gatehouse-code": "too_many_attempts" } };

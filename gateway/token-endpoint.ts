@@ -98,6 +98,7 @@ const UNKNOWN = refuse(401, "invalid_client", "The client is unknown, expired or
 const REFUSED: Record<Extract<ToolsVerdict, string>, Reply> = {
   nobody: UNKNOWN,
   unknown: UNKNOWN,
+  elsewhere: refuse(401, "invalid_client", "This client may not come from this address."),
   unavailable: refuse(503, "temporarily_unavailable", "Who may come in can't be decided right now. Try again later."),
   too_many: refuse(429, "temporarily_unavailable", "Too many attempts. Try again in a minute."),
 };

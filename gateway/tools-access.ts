@@ -18,7 +18,7 @@ export type ToolsAccess = ToolsAuth & {
 
 export type ToolsJudgement =
   | { readonly allowed: true; readonly identity: ToolsIdentity; readonly to: Extract<ToolsMapped, { to: "upstream" }> }
-  | { readonly allowed: false; readonly why: "nobody" | "unknown" | "unavailable" | "too_many" }
+  | { readonly allowed: false; readonly why: "nobody" | "unknown" | "elsewhere" | "unavailable" | "too_many" }
   | { readonly allowed: false; readonly why: "scope"; readonly needed: readonly string[] }
   | { readonly allowed: false; readonly why: "nowhere"; readonly at: Extract<ToolsMapped, { to: "nowhere" }> };
 

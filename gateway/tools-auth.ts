@@ -2,6 +2,7 @@ import { hashSecretText } from "#lib/auth/secret-text.ts";
 import type { ToolScope } from "#lib/authz/tool-scopes.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { isSameHash } from "#lib/keys/master-key.ts";
+import { isFrom } from "#lib/pki/admission.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import type { MachineClientRow } from "#services/accounts/service.ts";
 import type { AccessTokens } from "./access-tokens.ts";
@@ -22,8 +23,11 @@ export type ToolsIdentity = {
   readonly scopes: readonly ToolScope[];
 };
 
-/** "unknown": wrong, revoked, expired; told apart in the log only, so that guessing learns nothing. */
-export type ToolsVerdict = ToolsIdentity | "nobody" | "unknown" | "unavailable" | "too_many";
+/**
+ * "unknown": wrong, revoked, expired; told apart in the log only, so that guessing learns nothing. "elsewhere": a client that counts, from
+ * an address that is in none of its networks.
+ */
+export type ToolsVerdict = ToolsIdentity | "nobody" | "unknown" | "elsewhere" | "unavailable" | "too_many";
 
 export type ToolsAuth = {
   readonly ctx: Ctx;
@@ -43,29 +47,36 @@ const MAX_SECRET_CHARACTERS = 200;
  * @see docs/contracts/aktualizr-client.md section 10 (the order in which garage-push chooses)
  */
 export async function authenticate(auth: ToolsAuth, shown: Shown): Promise<ToolsVerdict> {
-  const { authorization, leaf } = shown;
+  const { authorization, leaf, address } = shown;
   if (authorization !== undefined) {
     const bearer = /^bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(authorization)?.[1];
-    if (bearer !== undefined) return byToken(auth, bearer);
+    if (bearer !== undefined) return fromItsNetworks(await byToken(auth, bearer), address);
     const basic = readBasic(authorization);
-    return basic === null ? "unknown" : authenticateClient(auth, { ...basic, address: shown.address });
+    return basic === null ? "unknown" : authenticateClient(auth, { ...basic, address });
   }
   if (leaf === null) return "nobody";
-  return leaf === "malformed" ? "unknown" : byCertificate(auth, leaf, shown.address);
+  return leaf === "malformed" ? "unknown" : fromItsNetworks(await byCertificate(auth, leaf, address), address);
 }
 
 /** Client id and secret, from HTTP Basic or the body of a token request. */
-export function authenticateClient(
+export async function authenticateClient(
   auth: ToolsAuth,
   given: { clientId: string; secret: string; address: string },
 ): Promise<ToolsVerdict> {
   const { clientId, secret, address } = given;
-  return limited(auth, address, async () => {
+  const verdict = await limited(auth, address, async () => {
     if (!CLIENT_ID.test(clientId) || secret.length > MAX_SECRET_CHARACTERS) return "unknown";
     const found = await countingClient(auth, { clientId });
     if (typeof found === "string") return found;
     return isSameHash(found.client.secretHash, hashSecretText(secret)) ? found : "unknown";
   });
+  return fromItsNetworks(verdict, address);
+}
+
+/** Asked last: only who has proved to be the client learns that it may not come from here. */
+function fromItsNetworks(verdict: ToolsVerdict, address: string): ToolsVerdict {
+  if (typeof verdict === "string" || isFrom(verdict.client.sourceNetworks, address)) return verdict;
+  return "elsewhere";
 }
 
 /** The id and secret of an `Authorization: Basic`; null for any other. */

@@ -159,7 +159,7 @@ function refuse(res: ServerResponse, judgement: Extract<ToolsJudgement, { allowe
 }
 
 const SCOPE = { status: 403, code: "insufficient_scope", close: true } as const;
-const REFUSALS: Record<"nobody" | "unknown" | "unavailable" | "too_many", DoorReply> = {
+const REFUSALS: Record<"nobody" | "unknown" | "elsewhere" | "unavailable" | "too_many", DoorReply> = {
   nobody: {
     status: 401,
     code: "authentication_required",
@@ -170,6 +170,12 @@ const REFUSALS: Record<"nobody" | "unknown" | "unavailable" | "too_many", DoorRe
     status: 401,
     code: "client_refused",
     sentence: "The token is not valid, or its client is unknown, expired or revoked.",
+    close: true,
+  },
+  elsewhere: {
+    status: 403,
+    code: "address_not_allowed",
+    sentence: "This client may not come from this address.",
     close: true,
   },
   unavailable: UNAVAILABLE,

@@ -26,7 +26,10 @@ export function CreateMachineClientDialog({ onClose }: { onClose: () => void }) 
   const [name, setName] = useState("");
   const [scopes, setScopes] = useState<readonly ToolScope[]>([]);
   const [certificatePem, setCertificatePem] = useState("");
+  const [networks, setNetworks] = useState("");
   const [days, setDays] = useState(365);
+  const sourceNetworks = networks.split(/[\s,]+/).filter((network) => network !== "");
+  const networkPaths = ["sourceNetworks", ...sourceNetworks.map((_, index) => `sourceNetworks.${index}`)];
   if (create.data !== undefined) {
     return <ClientShown name={create.data.name} made={create.data} onClose={onClose} />;
   }
@@ -59,6 +62,7 @@ export function CreateMachineClientDialog({ onClose }: { onClose: () => void }) 
             name: name.trim(),
             scopes: [...scopes],
             ...(certificatePem.trim() === "" ? {} : { certificatePem }),
+            ...(sourceNetworks.length === 0 ? {} : { sourceNetworks }),
             ...(days === 0 ? {} : { expiresInDays: days }),
           });
         }}
@@ -97,7 +101,22 @@ export function CreateMachineClientDialog({ onClose }: { onClose: () => void }) 
             onChange={(event) => setCertificatePem(event.target.value)}
           />
         </Field>
-        <FormError what="Not created" error={create.error} fields={["name", "certificatePem"]} />
+        <Field
+          label="Source networks"
+          optional
+          hint="Addresses or ranges like 10.1.0.0/16 that it may come from; empty: from anywhere"
+          error={networkPaths.map((path) => fieldError(create.error, path)).find((text) => text !== undefined)}
+        >
+          <Textarea
+            className="mono"
+            spellCheck={false}
+            maxLength={3_000}
+            placeholder="10.1.0.0/16"
+            value={networks}
+            onChange={(event) => setNetworks(event.target.value)}
+          />
+        </Field>
+        <FormError what="Not created" error={create.error} fields={["name", "certificatePem", ...networkPaths]} />
       </form>
     </Dialog>
   );

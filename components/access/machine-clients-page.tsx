@@ -89,12 +89,13 @@ function columns(now: number, revoke: (client: MachineClient) => void): readonly
       rowHeader: true,
       grow: true,
       wrap: true,
-      cell: ({ name, clientId, certificateFingerprint }) => (
+      cell: ({ name, clientId, certificateFingerprint, sourceNetworks }) => (
         <>
           {name}
           <div className="text-sm font-normal text-ink-2">
             <span className="mono">{clientId}</span>
             {certificateFingerprint === null ? "" : " · with a certificate"}
+            {sourceNetworks.length === 0 ? "" : ` · from ${sourceNetworks.join(", ")}`}
           </div>
         </>
       ),

@@ -89,6 +89,21 @@ describe("a proxy that asks about a build tool's request", () => {
     return { status: reply.status, headers: Object.fromEntries(reply.headers) };
   };
 
+  it("has the address that it saw count for the client's networks", async () => {
+    const sourceNetworks = ["198.51.100.0/24"];
+    const bound = await createMachineClient(world.ctx, SYSTEM, {
+      name: "ci",
+      scopes: ["treehub:push"],
+      sourceNetworks,
+    });
+    const shown = { ...original, authorization: basicOf(bound) };
+    expect((await ask({ ...shown, "x-original-address": "198.51.100.7" })).status).toBe(204);
+    for (const address of ["192.0.2.9", "", "198.51.100.7, 192.0.2.9"]) {
+      const refused = await ask({ ...shown, "x-original-address": address });
+      expect([refused.status, refused.headers["x-gatehouse-code"]]).toEqual([403, "address_not_allowed"]);
+    }
+  });
+
   it("hears who it is and where it goes, for Basic, a token and a certificate", async () => {
     const { pem } = selfMadeCertificate();
     // The clock of the tests stands still; the certificate is made by the real one.

@@ -37,9 +37,9 @@ export async function createMachineClient(
   actor: Actor,
   input: CreateMachineClient,
 ): Promise<MachineClientMade> {
-  const { name, scopes, certificatePem, expiresInDays } = input;
+  const { name, scopes, certificatePem, expiresInDays, sourceNetworks } = input;
   const expiresAt = expiresInDays === undefined ? null : new Date(ctx.clock().getTime() + expiresInDays * DAY_MS);
-  return createMachineClientUntil(ctx, actor, { name, scopes, certificatePem, expiresAt });
+  return createMachineClientUntil(ctx, actor, { name, scopes, certificatePem, sourceNetworks, expiresAt });
 }
 
 /** The same with an exact end, as the command line and the maker of credentials.zip want it. */
@@ -50,6 +50,7 @@ export async function createMachineClientUntil(
     name: string;
     scopes: readonly ToolScope[];
     certificatePem?: string | undefined;
+    sourceNetworks?: readonly string[] | undefined;
     expiresAt: Date | null;
   },
 ): Promise<MachineClientMade> {
@@ -66,6 +67,7 @@ export async function createMachineClientUntil(
     secretHash: secret.hash,
     scopes: TOOL_SCOPES.filter((scope) => input.scopes.includes(scope)),
     certificateFingerprint,
+    sourceNetworks: [...new Set(input.sourceNetworks ?? [])],
     createdAt: ctx.clock(),
     createdBy: actor.name,
     expiresAt: input.expiresAt,
@@ -81,6 +83,7 @@ export async function createMachineClientUntil(
           clientId,
           scopes: client.scopes,
           certificateFingerprint,
+          sourceNetworks: client.sourceNetworks,
           expiresAt: input.expiresAt?.toISOString() ?? null,
         },
       });

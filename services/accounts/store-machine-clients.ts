@@ -19,6 +19,7 @@ const SHOWN = {
   clientId: true,
   scopes: true,
   certificateFingerprint: true,
+  sourceNetworks: true,
   createdAt: true,
   createdBy: true,
   expiresAt: true,
@@ -36,6 +37,8 @@ export type MachineClientRow = {
   /** SHA-256. */
   readonly secretHash: Uint8Array;
   readonly certificateFingerprint: string | null;
+  /** Where it may come from; none: from anywhere. */
+  readonly sourceNetworks: readonly string[];
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
 };
@@ -50,6 +53,7 @@ export async function insertMachineClient(
     secretHash: Uint8Array<ArrayBuffer>;
     scopes: ToolScope[];
     certificateFingerprint: string | null;
+    sourceNetworks: string[];
     createdAt: Date;
     createdBy: string;
     expiresAt: Date | null;
@@ -78,6 +82,7 @@ export async function findCredential(
       scopes: true,
       secretHash: true,
       certificateFingerprint: true,
+      sourceNetworks: true,
       expiresAt: true,
       revokedAt: true,
     },

@@ -3,7 +3,7 @@ import { KEY_TYPES } from "#lib/pki/certificates.ts";
 import { DEVICE_ID_FIELDS, DEVICE_ID_FORMS } from "#lib/pki/device-id.ts";
 import { CA_KEY_KINDS } from "#lib/pki/keys.ts";
 import { RevocationReason } from "./certificates.ts";
-import { Fingerprint, Instant, ListQuery, PersonText, pageOf, Uuid } from "./common.ts";
+import { Fingerprint, Instant, ListQuery, PersonText, pageOf, SourceNetwork, Uuid } from "./common.ts";
 import { endpoint } from "./endpoint.ts";
 
 /** `unproved`: uploaded without its key, and nobody has shown yet to have it. Such a one admits nobody. */
@@ -23,14 +23,6 @@ const DeviceIdRule = z.strictObject({
     .refine((text) => text.split("{id}").length === 2, "must contain {id} once"),
   form: z.enum(DEVICE_ID_FORMS),
 });
-
-/** A range of addresses; an address alone is a range of one. */
-const SourceNetwork = z.union([
-  z.cidrv4(),
-  z.cidrv6(),
-  z.ipv4().transform((address) => `${address}/32`),
-  z.ipv6().transform((address) => `${address}/128`),
-]);
 
 /** What an authority asks of newcomers, and how long things last that it signs. */
 const AuthorityRules = z.strictObject({

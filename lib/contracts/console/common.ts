@@ -94,3 +94,11 @@ function hasControls(text: string): boolean {
     return code < 0x20 || (code >= 0x7f && code <= 0x9f) || (code >= 0xd800 && code <= 0xdfff);
   });
 }
+
+/** A range of addresses; an address alone is a range of one. */
+export const SourceNetwork = z.union([
+  z.cidrv4(),
+  z.cidrv6(),
+  z.ipv4().transform((address) => `${address}/32`),
+  z.ipv6().transform((address) => `${address}/128`),
+]);

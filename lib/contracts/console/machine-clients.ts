@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { TOOL_SCOPES } from "#lib/authz/tool-scopes.ts";
-import { Fingerprint, Instant, ListQuery, PersonText, pageOf, Uuid } from "./common.ts";
+import { Fingerprint, Instant, ListQuery, PersonText, pageOf, SourceNetwork, Uuid } from "./common.ts";
 import { endpoint } from "./endpoint.ts";
 
 export const ToolScopeName = z.enum(TOOL_SCOPES);
@@ -11,6 +11,7 @@ export const MachineClient = z.object({
   clientId: z.string(),
   scopes: z.array(ToolScopeName),
   certificateFingerprint: Fingerprint.nullable(),
+  sourceNetworks: z.array(z.string()).describe("Where it may come from; none: from anywhere"),
   createdAt: Instant,
   createdBy: z.string(),
   expiresAt: Instant.nullable(),
@@ -38,6 +39,8 @@ export const CreateMachineClient = z.strictObject({
   /** A TLS client certificate that is as good as the secret; its issuer does not matter. */
   certificatePem: z.string().max(32_768).optional(),
   expiresInDays: z.number().int().min(1).max(3_650).optional(),
+  /** Asked of every request; none: from anywhere. */
+  sourceNetworks: z.array(SourceNetwork).max(50).optional(),
 });
 export type CreateMachineClient = z.infer<typeof CreateMachineClient>;
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { SHELL, SYSTEM } from "#lib/authz/actor.ts";
+import { CreateMachineClient } from "#lib/contracts/console/machine-clients.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { certificatePem } from "#lib/pki/certificates.ts";
 import { createServerCa } from "#lib/pki/issue.ts";
@@ -74,6 +75,18 @@ it("has a certificate that no other client gets, not even after it is revoked", 
   const again = createMachineClient(ctx, SYSTEM, { ...input(), certificatePem: certificatePem(certificate) });
   await expectRefusal(again, "machine_client.certificate_taken");
   await expectRefusal(createMachineClient(ctx, SYSTEM, { ...input(), certificatePem: "no" }), "pki.malformed");
+});
+
+it("keeps the networks that it may come from, an address alone as a range of one", async () => {
+  const { sourceNetworks } = CreateMachineClient.parse({ ...input(), sourceNetworks: ["192.0.2.7", "2001:db8::/32"] });
+  const made = await createMachineClient(ctx, SYSTEM, { ...input(), sourceNetworks });
+  expect(made.sourceNetworks).toEqual(["192.0.2.7/32", "2001:db8::/32"]);
+  expect(await findMachineCredential(ctx, { clientId: made.clientId })).toMatchObject({
+    sourceNetworks: made.sourceNetworks,
+  });
+  for (const network of ["10.0.0.0/33", "example.com", "", "10.0.0.0/"]) {
+    expect(CreateMachineClient.safeParse({ ...input(), sourceNetworks: [network] }).success).toBe(false);
+  }
 });
 
 it("is listed newest first by keyset pages, with its last use", async () => {
