@@ -38,7 +38,7 @@ export const MENDER_ENDPOINTS: readonly ContractEndpoint[] = [
   served("PUT", "/api/devices/v1/deployments/device/deployments/:id/status", "3", [CLIENT, UPDATE]),
   served("GET", "/api/devices/v1/deployments/download/*", "3", [DOOR, ONE_TO_ONE]),
   served("GET", "/api/devices/v1/deviceconnect/connect", "3", [
-    DOOR,
+    "gateway/tests/mender-upgrade.test.ts",
     "joins the device with the server, and a revocation cuts both ends",
   ]),
   called("POST", "/api/management/v1/useradm/auth/login", "1.1", [
