@@ -11,7 +11,7 @@ import type {
   UploadAuthority,
 } from "#lib/contracts/console/authorities.ts";
 import type { BackendList, BackendReport, BackendSummary } from "#lib/contracts/console/back-ends.ts";
-import type { Certificate, Refusal, RevocationReason } from "#lib/contracts/console/certificates.ts";
+import type { Certificate, CertificateDetail, Refusal } from "#lib/contracts/console/certificates.ts";
 import type { Page } from "#lib/contracts/console/common.ts";
 import type {
   BuildCredentials,
@@ -34,6 +34,7 @@ import type {
   EnrolmentToken,
   EstAddress,
 } from "#lib/contracts/console/enrolment.ts";
+import type { HeaderMode } from "#lib/contracts/console/header-mode.ts";
 import type { Image } from "#lib/contracts/console/images.ts";
 import type {
   KeyChange,
@@ -47,8 +48,8 @@ import type { CreateMachineClient, MachineClient } from "#lib/contracts/console/
 import type { MenderDeviceReport, MenderLogEntry, MenderReport } from "#lib/contracts/console/mender.ts";
 import type { AddSignature, OpenpgpKey } from "#lib/contracts/console/openpgp.ts";
 import type { Overview } from "#lib/contracts/console/overview.ts";
-import type { ServerCa, ServerCaDevice } from "#lib/contracts/console/server-ca.ts";
 import type { ExpiringDevice, Forecast, Posture, PostureCode, PostureFinding } from "#lib/contracts/console/posture.ts";
+import type { ServerCa, ServerCaDevice } from "#lib/contracts/console/server-ca.ts";
 import type { CreateUpdate, Preview, Update, UpdateDevice, UpdateSummary } from "#lib/contracts/console/updates.ts";
 import type { Upload } from "#lib/contracts/console/uploads.ts";
 import { call } from "./fetcher.ts";
@@ -67,6 +68,8 @@ const post = <T>(path: string, body: unknown = {}) => call<T>("POST", path, { bo
 export const api = {
   me: (signal?: Signal) => get<Me>("/api/v1/me", {}, signal),
   signOutEverywhere: () => post<object>("/api/v1/me/sign-out-everywhere"),
+  getHeaderMode: (signal?: Signal) => get<HeaderMode>("/api/v1/header-mode", {}, signal),
+  checkHeaderMode: () => post<HeaderMode>("/api/v1/header-mode/check"),
   listBackends: (signal?: Signal) => get<BackendList>("/api/v1/back-ends", {}, signal),
   getBackend: (id: BackendSummary["id"], signal?: Signal) =>
     get<BackendReport>(`/api/v1/back-ends/${at(id)}`, {}, signal),
@@ -96,15 +99,7 @@ export const api = {
   listCertificates: (params: ListParams, signal?: Signal) =>
     get<Page<Certificate>>("/api/v1/certificates", params, signal),
   getCertificate: (fingerprint: string, signal?: Signal) =>
-    get<Certificate>(`/api/v1/certificates/${at(fingerprint)}`, {}, signal),
-  approveCertificate: (fingerprint: string, body: { note?: string }) =>
-    post<Certificate>(`/api/v1/certificates/${at(fingerprint)}/approve`, body),
-  rejectCertificate: (fingerprint: string, body: { note?: string }) =>
-    post<Certificate>(`/api/v1/certificates/${at(fingerprint)}/reject`, body),
-  revokeCertificate: (fingerprint: string, body: { reason?: RevocationReason; note?: string }) =>
-    post<Certificate>(`/api/v1/certificates/${at(fingerprint)}/revoke`, body),
-  allowCertificate: (body: { fingerprint: string; name?: string; note?: string }) =>
-    post<Certificate>("/api/v1/certificates/allow", body),
+    get<CertificateDetail>(`/api/v1/certificates/${at(fingerprint)}`, {}, signal),
   listRefusals: (params: ListParams, signal?: Signal) => get<Page<Refusal>>("/api/v1/refusals", params, signal),
 
   listAuthorities: (params: ListParams, signal?: Signal) => get<Page<Authority>>("/api/v1/authorities", params, signal),

@@ -83,7 +83,7 @@ describe("posture", () => {
     expect(await found()).toEqual({});
   });
 
-  const fits: [PostureCode, string, () => Promise<Planted["certificate"]>][] = [
+  const fits: [PostureCode, string, () => Promise<NonNullable<Planted["certificate"]>>][] = [
     ["weak_key", "a key below RSA-3072", async () => ({ keyType: "RSA-2048" })],
     ["long_validity", "a life beyond 825 days", async () => ({ notBefore: world.day(-800) })],
     [
