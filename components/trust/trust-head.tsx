@@ -56,6 +56,8 @@ export function TrustHead() {
           tab("/trust/refused", "Refused", refusals.data?.total),
           tab("/trust/authorities", "Authorities", undefined),
           tab("/trust/enrolment", "Enrolment", undefined),
+          tab("/trust/forecast", "Forecast", undefined),
+          tab("/trust/posture", "Posture", undefined),
         ]}
       />
       {allowing ? <AllowDialog onClose={() => setAllowing(false)} /> : null}
