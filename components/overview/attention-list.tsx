@@ -6,6 +6,7 @@ import {
   KeyRound,
   type LucideIcon,
   ServerCrash,
+  ShieldAlert,
   ShieldQuestionMark,
   ShieldX,
 } from "lucide-react";
@@ -22,6 +23,7 @@ const ICONS: Record<Attention["kind"], LucideIcon> = {
   unverified: ShieldX,
   metadata: KeyRound,
   backend_down: ServerCrash,
+  header_mode: ShieldAlert,
 };
 
 /** Each line leads to exactly the rows it counts. */

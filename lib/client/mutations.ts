@@ -250,6 +250,11 @@ export function useRevokeMachineClient() {
   return useMutation({ mutationFn: (id: string) => api.revokeMachineClient(id), onSuccess: refresh });
 }
 
+export function useCheckHeaderMode() {
+  const refresh = useRefresh(keys.backends.headerMode);
+  return useMutation({ mutationFn: () => api.checkHeaderMode(), onSuccess: refresh });
+}
+
 /** Trying changes nothing: it is asked anew for every dialog. */
 export function useRehearseRotation(repository: RepositoryName) {
   return useMutation({ mutationFn: () => api.rotateKeys(repository, { rehearseOnly: true }) });

@@ -1,4 +1,5 @@
 import type { BackendHealth } from "#lib/backends/backends.ts";
+import type { HeaderMode } from "#lib/contracts/console/header-mode.ts";
 import type { Attention } from "#lib/contracts/console/overview.ts";
 import type { FleetCounts } from "#services/fleet/service.ts";
 import type { RoleWarning } from "#services/signing-keys/service.ts";
@@ -9,10 +10,11 @@ type Facts = {
   condemned: readonly string[];
   backends: readonly BackendHealth[];
   roles: readonly RoleWarning[];
+  headerMode: HeaderMode;
 };
 
 /** What needs a person, most urgent first. A line with nothing behind it is not there. */
-export function toAttention({ fleet, trust, condemned, backends, roles }: Facts): Attention[] {
+export function toAttention({ fleet, trust, condemned, backends, roles, headerMode }: Facts): Attention[] {
   const lines: Attention[] = [
     ...backends
       .filter(({ ok }) => !ok)
@@ -27,6 +29,7 @@ export function toAttention({ fleet, trust, condemned, backends, roles }: Facts)
         href: `/images/${encodeURIComponent(filename)}`,
       }),
     ),
+    toHeaderModeLine(headerMode),
     ...roles.map(toMetadataLine),
     line("failing", "bad", {
       count: fleet.failing.count,
@@ -60,6 +63,19 @@ export function toAttention({ fleet, trust, condemned, backends, roles }: Facts)
     }),
   ];
   return lines.filter(({ count }) => count > 0);
+}
+
+/** Where no proxy is set, nothing is missing. */
+function toHeaderModeLine({ publicUrl, state, detail, since }: HeaderMode): Attention {
+  const title =
+    state === "failed" ? "A forged header got through the proxy" : "Devices behind the proxy are not let in";
+  return line("header_mode", state === "failed" ? "bad" : "warn", {
+    count: publicUrl === null || state === "on" ? 0 : 1,
+    title,
+    detail: detail ?? "The proxy has not been tested yet.",
+    href: "/settings",
+    since: since === null ? null : new Date(since),
+  });
 }
 
 function toMetadataLine({ repository, role: { role, warning, renewal } }: RoleWarning): Attention {

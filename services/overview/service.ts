@@ -9,6 +9,7 @@ import { isAppError } from "#lib/errors/app-error.ts";
 import { listAudit } from "#services/audit/service.ts";
 import { listImages } from "#services/catalog/service.ts";
 import { countFleet } from "#services/fleet/service.ts";
+import { getHeaderMode } from "#services/header-mode/service.ts";
 import { countTrust, listCertificates } from "#services/identity/service.ts";
 import { hasProvenUpdate, listUpdates } from "#services/rollouts/service.ts";
 import { listKeyWarnings } from "#services/signing-keys/service.ts";
@@ -21,7 +22,7 @@ const ENTRIES_SHOWN = 12;
 /** @throws AppError `auth.forbidden` */
 export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overview> {
   requirePermission(actor, "overview.read");
-  const [fleet, trust, images, condemned, backends, roles, updates, running, latest, approved, proven] =
+  const [fleet, trust, images, condemned, backends, roles, updates, running, latest, approved, proven, headerMode] =
     await Promise.all([
       countFleet(ctx, actor),
       countTrust(ctx, actor),
@@ -34,9 +35,10 @@ export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overvi
       listAudit(ctx, actor, ListAudit.parse({ limit: ENTRIES_SHOWN })),
       listCertificates(ctx, actor, ListCertificates.parse({ limit: 1, state: "allowed" })),
       hasProvenUpdate(ctx, actor),
+      getHeaderMode(ctx, actor),
     ]);
   return {
-    attention: toAttention({ fleet, trust, condemned, backends, roles }),
+    attention: toAttention({ fleet, trust, condemned, backends, roles, headerMode }),
     devices: { total: fleet.total, seenLastHour: fleet.seenLastHour, byStatus: fleet.byStatus },
     updates: updates.data,
     latest: latest.data,

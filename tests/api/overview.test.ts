@@ -8,6 +8,7 @@ import { Overview } from "#lib/contracts/console/overview.ts";
 import { requestCtx } from "#lib/data/context.ts";
 import { createSetupLink } from "#services/accounts/service.ts";
 import { upsertDevice } from "#services/fleet/service.ts";
+import { recordHeaderCheck } from "#services/header-mode/service.ts";
 import { at } from "#tests/harness/api.ts";
 import { PUBLIC_URL, startTestConsole, type TestConsole } from "#tests/harness/console.ts";
 import { startTestServices } from "#tests/harness/console-services.ts";
@@ -45,6 +46,18 @@ describe("with every back end down", () => {
     expect(at(body, "dependencies.database.ok")).toBe(true);
     expect(at(body, "dependencies.director.ok")).toBe(false);
   });
+});
+
+it("says first when a forged header got through the proxy in front, and only where there is one", async () => {
+  const { console: own } = test;
+  const ctx = requestCtx(own, "test");
+  const startedAt = ctx.clock();
+  await recordHeaderCheck(ctx, { verdict: "failed", detail: "x-original-address", startedAt, byPerson: false });
+  const lines = async () => (await readOverview()).attention.filter(({ kind }) => kind === "header_mode");
+  expect(await lines()).toEqual([]);
+  Object.assign(own.config, { DECISION_PUBLIC_URL: "https://devices.example.com" });
+  expect(await lines()).toMatchObject([{ tone: "bad", detail: "x-original-address", href: "/settings" }]);
+  Object.assign(own.config, { DECISION_PUBLIC_URL: undefined });
 });
 
 describe("with the embedded services", () => {
