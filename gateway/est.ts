@@ -8,6 +8,7 @@ import {
   type Published,
   REQUEST_MAX_BYTES,
   readPublished,
+  readPublishedFor,
   refuseEnrolment,
   renewCertificate,
 } from "#services/enrolment/service.ts";
@@ -65,7 +66,7 @@ async function handle(state: State, exchange: Exchange, peer: Peer): Promise<voi
     sendReason(res, path === null ? nowhere(404, []) : nowhere(405, method === null ? [] : [method]));
     return;
   }
-  if (path.operation === "cacerts") return answerCertificates(state, res, path);
+  if (path.operation === "cacerts") return answerCertificates(state, { exchange, peer, path });
   if (path.operation === "csrattrs") return sendBase64(res, "application/csrattrs", requestAttributes());
   if (!state.failures.isOpen(peer.address)) {
     if (!exchange.expectsContinue) await drain(req);
@@ -85,8 +86,13 @@ async function handle(state: State, exchange: Exchange, peer: Peer): Promise<voi
   sendReason(res, reply);
 }
 
-async function answerCertificates(state: State, res: ServerResponse, { label }: EstPath): Promise<void> {
-  const { all, labels } = await state.published();
+async function answerCertificates(state: State, { exchange, peer, path: { label } }: Asked): Promise<void> {
+  const { res } = exchange;
+  const decision = peer.leaf === null ? null : await state.admission.book.decide(peer);
+  const deviceUuid = decision?.admitted === true && !decision.newcomer && !decision.canary ? decision.deviceUuid : null;
+  const { all, labels } = await (deviceUuid === null
+    ? state.published()
+    : readPublishedFor(state.admission.ctx, deviceUuid));
   const certificates = label === null ? all : labels.get(label);
   if (certificates === undefined) sendReason(res, nowhere(404, []));
   else sendCertificates(res, certificates);

@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ADMISSION_CHANNEL, notify } from "#lib/db/events.ts";
 import { createFleetCa } from "#lib/pki/issue.ts";
+import { prepareServerCa } from "#services/authorities/service.ts";
 import { createEnrolmentToken } from "#services/enrolment/service.ts";
-import { revokeCertificate } from "#services/identity/service.ts";
+import { listServerCaDevices, revokeCertificate } from "#services/identity/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { openRecordingUpstream, openTestDoor, type RecordingUpstream, type TestDoor } from "#tests/harness/door.ts";
 import { type EstClient, estClient, P256 } from "#tests/harness/est.ts";
@@ -130,6 +131,24 @@ describe("simplereenroll", () => {
     expect(await ask()).toMatchObject({ status: 403, code: "authority_revoked" });
     expect((await est.visit("next-authority")).status).toBe(200);
   });
+});
+
+it("cacerts gives a device the next server CA of the door, and remembers that it has it", async () => {
+  const { handout } = await createEnrolmentToken(world.ctx, admin, {
+    description: "Line 5",
+    uses: 1,
+    expiresInDays: 30,
+    policy: "allowed",
+  });
+  await est.enrolled("rolls", handout.secret);
+  const { next } = await prepareServerCa(world.ctx, admin);
+  world.clock.advance(200_000);
+  await listServerCaDevices(world.ctx, admin, { limit: 50, has: "true" }).then(({ total }) => expect(total).toBe(0));
+  await est.visit("rolls");
+  const given = est.certificates(await est.curl("cacerts", ...est.as("rolls")));
+  expect(given.map(({ fingerprint }) => fingerprint)).toContain(next?.fingerprint);
+  const { data } = await listServerCaDevices(world.ctx, admin, { limit: 50, has: "true" });
+  expect(data.map(({ name }) => name)).toEqual(["rolls"]);
 });
 
 /** A second authority that this install issues with. */

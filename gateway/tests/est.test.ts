@@ -178,6 +178,21 @@ describe("simpleenroll with a token", () => {
     est.save("patient", await ask());
   });
 
+  it("goes on where a crash stopped it: the registry has the device, and nobody has its certificate", async () => {
+    const { handout } = await token({ uses: 1 });
+    est.request("crashed");
+    const ask = () => est.curl("simpleenroll", "-u", `crashed:${handout.secret}`, ...est.post("crashed"));
+    const { createDevice } = world.registry;
+    world.registry.createDevice = async (...call) => {
+      await createDevice(...call);
+      throw new Error("the end of the process");
+    };
+    expect((await ask()).status).toBe(503);
+    world.registry.createDevice = createDevice;
+    est.save("crashed", await ask());
+    expect(world.registry.created.filter(({ deviceId }) => deviceId === "crashed")).toHaveLength(1);
+  });
+
   it("refuses an id that is another device's, and a key whose certificate was revoked", async () => {
     const { handout } = await token();
     const leaf = await est.enrolled("owner", handout.secret);

@@ -1,6 +1,6 @@
 import type { Ctx } from "#lib/ctx.ts";
 import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
-import { listPublishedAuthorities, loadDoorRootPem } from "#services/authorities/service.ts";
+import { listPublishedAuthorities, loadDoorRootPem, noteServerCaGiven } from "#services/authorities/service.ts";
 import { certificatesIn } from "./handout.ts";
 
 /** The certificates that devices are to know, as `cacerts` gives them. */
@@ -27,6 +27,13 @@ export async function readPublished(ctx: Ctx): Promise<Published> {
     if (!labels.has(name)) labels.set(name, own);
   }
   return { all: once([...authorities.flatMap(({ certificates }) => certificates), ...server]), labels };
+}
+
+/** The same for a device, of which it is remembered that it was given the server CA that is in it. */
+export async function readPublishedFor(ctx: Ctx, deviceUuid: string): Promise<Published> {
+  // Noted first: what is read afterwards is as new or newer.
+  await ctx.db.$transaction((tx) => noteServerCaGiven(tx, ctx, deviceUuid));
+  return readPublished(ctx);
 }
 
 function once(certificates: readonly CertificateFacts[]): CertificateFacts[] {
