@@ -5,6 +5,18 @@ export const TRUST_PAGE_SIZE = 50;
 /** The state of the certificates page in the URL. */
 export const certificateParams = {
   state: parseAsString.withDefault(""),
+  authorityId: parseAsString.withDefault(""),
+  keyType: parseAsString.withDefault(""),
+  /** An instant. */
+  endsBefore: parseAsString.withDefault(""),
+  q: parseAsString.withDefault(""),
+  cursor: parseAsString.withDefault(""),
+};
+
+/** The state of the allowlist page in the URL. */
+export const allowlistParams = {
+  kind: parseAsString.withDefault(""),
+  use: parseAsString.withDefault(""),
   q: parseAsString.withDefault(""),
   cursor: parseAsString.withDefault(""),
 };

@@ -1,0 +1,71 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import { ConfirmDialog } from "#components/ui/confirm-dialog.tsx";
+import { toast } from "#components/ui/toast.tsx";
+import { afterwards } from "#lib/client/afterwards.ts";
+import { api } from "#lib/client/api.ts";
+import { usePrepareServerCa, useSwitchServerCa } from "#lib/client/authority-mutations.ts";
+import { plural } from "#lib/client/format.ts";
+import { keys } from "#lib/client/keys.ts";
+
+export function PrepareServerCaDialog({ onClose }: { onClose: () => void }) {
+  const prepare = usePrepareServerCa();
+  return (
+    <ConfirmDialog
+      title="Prepare the next server CA?"
+      confirm="Prepare it"
+      danger={false}
+      busy={prepare.isPending}
+      error={prepare.error}
+      onConfirm={() =>
+        afterwards(prepare.mutateAsync(undefined), () => {
+          toast.done("The next server CA is prepared");
+          onClose();
+        })
+      }
+      onClose={onClose}
+    >
+      <p>
+        From then on new credentials carry the next server CA, and the doors are believed by devices that have either
+        one. No device notices anything.
+      </p>
+      <p>The old one stays in force until you switch it off, which you can do when the devices have the next one.</p>
+    </ConfirmDialog>
+  );
+}
+
+const WITHOUT = { has: "false", limit: 1 } as const;
+
+export function SwitchServerCaDialog({ onClose }: { onClose: () => void }) {
+  const end = useSwitchServerCa();
+  const { data } = useQuery({
+    queryKey: keys.authorities.serverCaDevices(WITHOUT),
+    queryFn: ({ signal }) => api.listServerCaDevices(WITHOUT, signal),
+  });
+  const without = data?.total ?? 0;
+  return (
+    <ConfirmDialog
+      title="Switch the old server CA off?"
+      confirm="Switch it off"
+      affects={without}
+      blocked={data === undefined}
+      busy={end.isPending}
+      error={end.error}
+      onConfirm={() =>
+        afterwards(end.mutateAsync(without), () => {
+          toast.done("The doors are known by the next server CA alone");
+          onClose();
+        })
+      }
+      onClose={onClose}
+    >
+      <p>
+        {without === 0
+          ? "Every device that may come in was given the next one."
+          : `${plural(without, "device")} may come in and were not given the next one, as far as is on record. They can't connect any more, and no update can mend that.`}
+      </p>
+      <p>The old one's key is deleted. This can't be undone.</p>
+    </ConfirmDialog>
+  );
+}
