@@ -7,8 +7,10 @@ import { type Follower, openFollower } from "./follower.ts";
 import type { Peer } from "./peer.ts";
 
 export type AdmissionBook = {
-  /** The decision on this peer now; null when nobody can know: answer 503. */
+  /** The decision on this peer now; null when nobody can know: answer 503. What measures revocation is refused. */
   decide(peer: Peer): Promise<AdmissionDecision | null>;
+  /** The same, and what measures revocation is admitted as such: it may learn this, and do nothing else. */
+  judge(peer: Peer): Promise<AdmissionDecision | null>;
   /** Forgets what is known of a certificate whose record this process has just changed. */
   forget(fingerprint: string): void;
   /** Calls back when decisions may have changed. Ask again then, and cut. */
@@ -48,23 +50,29 @@ export async function openAdmissionBook(ctx: Ctx, databaseUrl: string): Promise<
   follower = following;
   const { isFresh } = following;
 
+  async function judge({ leaf, address }: Peer): Promise<AdmissionDecision | null> {
+    if (leaf === null || leaf === "malformed") {
+      return decideAdmission({ leaf, address, authorities: [], now: ctx.clock(), ...NOTHING_KNOWN });
+    }
+    if (!isFresh()) return null;
+    try {
+      return await decideFresh(ctx, memory, { leaf, address });
+    } catch (err) {
+      ctx.log.warn({ err, fingerprint: leaf.fingerprint }, "admission can't be decided");
+      return null;
+    }
+  }
+
   return {
     isFresh,
     forget: memory.forget,
     follow(onChange) {
       announce = onChange;
     },
-    async decide({ leaf, address }) {
-      if (leaf === null || leaf === "malformed") {
-        return decideAdmission({ leaf, address, authorities: [], now: ctx.clock(), ...NOTHING_KNOWN });
-      }
-      if (!isFresh()) return null;
-      try {
-        return await decideFresh(ctx, memory, { leaf, address });
-      } catch (err) {
-        ctx.log.warn({ err, fingerprint: leaf.fingerprint }, "admission can't be decided");
-        return null;
-      }
+    judge,
+    async decide(peer) {
+      const decision = await judge(peer);
+      return decision?.admitted === true && decision.canary ? NOT_A_DEVICE : decision;
     },
     close: following.close,
   };
@@ -84,5 +92,15 @@ async function decideFresh(
   const device = stranger.admitted ? { uuid: stranger.deviceUuid, id: stranger.deviceId } : stranger.device;
   return decideAdmission({ ...question, ...(await memory.factsOf({ leaf, device, authorityId })) });
 }
+
+const NOT_A_DEVICE: AdmissionDecision = {
+  admitted: false,
+  code: "wrong_usage",
+  sentence: "This certificate measures how soon a revocation is in force. It opens nothing.",
+  status: 403,
+  becomesPending: false,
+  authorityId: null,
+  device: null,
+};
 
 const NOTHING_KNOWN = { known: null, allowlisted: false, otherAllowedCount: 0, newcomersLastHour: 0 } as const;

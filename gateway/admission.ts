@@ -63,7 +63,7 @@ export async function cutRefused(admission: Admission, changed: string | null): 
   let next = 0;
   const work = async () => {
     for (let peer = peers[next++]; peer !== undefined; peer = peers[next++]) {
-      const decision = await admission.book.decide(peer);
+      const decision = await admission.book.judge(peer);
       if (decision?.admitted === true) continue;
       peer.cut();
       cut += 1;

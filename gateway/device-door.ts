@@ -7,6 +7,7 @@ import type { IdentityCtx } from "#services/identity/service.ts";
 import type { MenderCtx } from "#services/mender/service.ts";
 import { type Admission, cutRefused, decide } from "./admission.ts";
 import { openAdmissionBook } from "./admission-book.ts";
+import { answerCanary } from "./canary.ts";
 import { openDoorLog } from "./door-log.ts";
 import type { DoorMetrics } from "./door-metrics.ts";
 import { createEst, type Est } from "./est.ts";
@@ -92,7 +93,7 @@ export async function openDeviceDoor(options: {
   });
   const own = await openOwnMenderDoor(ctx, menderDoor, shared);
   const connections = () => live.connected(null).length;
-  replica = openReplica(ctx, { doorUrl: ownAddress(ctx, opened.port), connections });
+  replica = openReplica(ctx, { doorUrl: ownAddress(ctx, opened.port), connections, metrics });
   return {
     port: opened.port,
     menderPort: own?.port ?? null,
@@ -143,6 +144,7 @@ async function handle(door: Door, req: IncomingMessage, res: ServerResponse, exp
   res.once("close", () => door.metrics.replied(res.statusCode));
   try {
     const peer = door.admission.live.peerOf(req.socket as TLSSocket) ?? readPeer(req.socket as TLSSocket); // an https server's sockets are TLS
+    if (await answerCanary(door.admission, { req, res }, peer)) return;
     if (isEst(url)) {
       await door.est.handle({ req, res, expectsContinue }, peer);
       return;

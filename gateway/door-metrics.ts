@@ -10,6 +10,8 @@ export type DoorMetrics = {
   /** What came of an authentication request at the Mender door. */
   preauthorized(outcome: MenderOutcome): void;
   headerMode(state: "off" | "on" | "failed"): void;
+  /** What the worker measured last, as lines of their own. */
+  revocation(lines: readonly string[]): void;
   render(): string;
 };
 
@@ -18,6 +20,7 @@ export function createDoorMetrics(): DoorMetrics {
   let handshakes = 0;
   let failures = 0;
   let headerMode = "off";
+  let revocation: readonly string[] = [];
   const decisions = new Map<string, number>();
   const replies = new Map<string, number>();
   const preauthorizations = new Map<string, number>();
@@ -37,6 +40,9 @@ export function createDoorMetrics(): DoorMetrics {
     preauthorized: (outcome) => void preauthorizations.set(outcome, (preauthorizations.get(outcome) ?? 0) + 1),
     headerMode(state) {
       headerMode = state;
+    },
+    revocation(lines) {
+      revocation = lines;
     },
     render: () =>
       [
@@ -58,6 +64,7 @@ export function createDoorMetrics(): DoorMetrics {
         ...["off", "on", "failed"].map(
           (state) => `gatehouse_header_mode{state="${state}"} ${state === headerMode ? 1 : 0}`,
         ),
+        ...revocation,
         "# TYPE process_resident_memory_bytes gauge",
         `process_resident_memory_bytes ${process.memoryUsage().rss}`,
         "# TYPE process_cpu_seconds_total counter",

@@ -2,7 +2,15 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Ctx } from "#lib/ctx.ts";
 import { VERSION } from "#lib/version.ts";
-import { type Applied, acknowledgeChanges, endGateway, hearFromGateway } from "#services/revocation/service.ts";
+import {
+  type Applied,
+  acknowledgeChanges,
+  endGateway,
+  findCanaryRecord,
+  hearFromGateway,
+} from "#services/revocation/service.ts";
+import { renderCanary } from "./canary-metrics.ts";
+import type { DoorMetrics } from "./door-metrics.ts";
 
 /** This process as the others see it: that it is there, and which changes it has in force. */
 export type GatewayReplica = {
@@ -19,14 +27,20 @@ const RETRY_MS = 1_000;
 const MOST_WAITING = 10_000;
 
 /** Opens this process' entry among the gateways. While the database is away, nothing is lost but the times get later. */
-export function openReplica(ctx: Ctx, at: { doorUrl: string; connections: () => number }): GatewayReplica {
+export function openReplica(
+  ctx: Ctx,
+  at: { doorUrl: string; connections: () => number; metrics: Pick<DoorMetrics, "revocation"> },
+): GatewayReplica {
   const replica = { id: randomUUID(), host: hostname(), doorUrl: at.doorUrl, version: VERSION };
   let waiting: Waiting = [];
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
   let closed = false;
 
-  const hear = () => hearFromGateway(ctx, { ...replica, connections: at.connections() });
+  const hear = async () => {
+    await hearFromGateway(ctx, { ...replica, connections: at.connections() });
+    at.metrics.revocation(renderCanary(await findCanaryRecord(ctx)));
+  };
   const hearing = hear().catch((err) => ctx.log.warn({ err }, "this gateway can't say that it is there"));
   const heartbeat = setInterval(() => {
     if (!closed) hear().catch((err) => ctx.log.debug({ err }, "this gateway can't say that it is there"));

@@ -5,7 +5,7 @@ import { pruneEvents, settleUnknown } from "#services/audit/service.ts";
 import { renewDoorCertificate } from "#services/authorities/service.ts";
 import { lapseWaiting, noteKeys, supersedeReplaced } from "#services/identity/service.ts";
 import { pruneMenderLog } from "#services/mender/service.ts";
-import { pruneAcknowledgements, publishCrls } from "#services/revocation/service.ts";
+import { measureRevocation, pruneAcknowledgements, publishCrls } from "#services/revocation/service.ts";
 import { scrubImages } from "#services/verification/service.ts";
 
 type Job = {
@@ -26,6 +26,7 @@ export const JOBS: readonly Job[] = [
   { name: "certificates-note-keys", cron: "* * * * *", run: noteKeys },
   { name: "door-certificate-renew", cron: "17 * * * *", run: renewDoorCertificate },
   { name: "revocation-lists", cron: "41 * * * *", run: (ctx) => publishCrls(ctx, null) },
+  { name: "revocation-canary", cron: "* * * * *", run: measureRevocation },
   { name: "acknowledgements-prune", cron: "23 * * * *", run: pruneAcknowledgements },
   { name: "audit-settle-unknown", cron: "* * * * *", run: settleUnknown },
   { name: "mender-log-prune", cron: "* * * * *", run: pruneMenderLog },

@@ -65,7 +65,8 @@ export function openStored(ctx: Pick<Ctx, "keys" | "config">, row: SealedRow): O
 
 type SealedRow = { id: string; certificate: Uint8Array; sealedKey: Uint8Array };
 
-function openRow(ctx: Pick<Ctx, "keys">, row: SealedRow): OpenedCa {
+/** Without any address. @throws AppError `keys.unsealable` */
+export function openRow(ctx: Pick<Ctx, "keys">, row: SealedRow): OpenedCa {
   const privateKeyPem = ctx.keys.open(row.sealedKey, purposeOf(row.id)).toString("utf8");
   return { ...openIssuingCa(parseCertificate(row.certificate), privateKeyPem), authorityId: row.id };
 }
@@ -95,6 +96,14 @@ export function listAuthorityNames(ctx: Pick<Ctx, "db" | "namespaceId">): Promis
   return store.listNames(ctx.db, ctx.namespaceId);
 }
 
+/** What is known of an authority, short of its certificate: enough to explain a refusal. */
+export type AuthorityProfile = Awaited<ReturnType<typeof store.listProfiles>>[number];
+
+/** The authorities of devices, the newest first. */
+export function listAuthorityProfiles(ctx: Pick<Ctx, "db" | "namespaceId">): Promise<AuthorityProfile[]> {
+  return store.listProfiles(ctx.db, ctx.namespaceId);
+}
+
 /** How many days a request at each authority waits before it lapses. */
 export function listWaitingDays(ctx: Pick<Ctx, "db" | "namespaceId">): Promise<{ id: string; waitingDays: number }[]> {
   return store.listWaitingDays(ctx.db, ctx.namespaceId);
@@ -110,7 +119,7 @@ export async function findGraceDays(
   return (await store.findGraceDays(tx, ctx.namespaceId, authorityId)) ?? 0;
 }
 
-async function ensureIssuingCa(ctx: Ctx, kind: store.AuthorityKind): Promise<void> {
+async function ensureIssuingCa(ctx: Ctx, kind: keyof typeof ISSUING): Promise<void> {
   if (await store.hasIssuing(ctx.db, ctx.namespaceId, kind)) return;
   await ctx.db.$transaction(async (tx) => {
     await lockInTransaction(tx, `authorities:${ctx.namespaceId}`);

@@ -1,14 +1,17 @@
 /** The authorities' face to the other areas and processes; README.md says what it guarantees. */
 export {
+  type AuthorityProfile,
   BOOTSTRAP_CA_NAME,
   ensureAuthorities,
   findGraceDays,
   listAuthorityNames,
+  listAuthorityProfiles,
   listKnownAuthorities,
   listWaitingDays,
   openBootstrapCa,
   openFleetCa,
 } from "./authorities.ts";
+export { CANARY_CA_NAME, openCanaryCa } from "./canary.ts";
 export { type AdmissionChange, announceChange, announceChanges } from "./changes.ts";
 export {
   type DoorCertificate,

@@ -1,8 +1,8 @@
 import type { DbOrTx } from "#lib/db/client.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 
-/** `fleet` signs devices; `bootstrap` signs the shared certificates with which devices register, and no device. */
-export type AuthorityKind = "fleet" | "bootstrap";
+/** `fleet` signs devices; `bootstrap` signs the shared certificates with which devices register, and no device; `canary` what measures. */
+export type AuthorityKind = "fleet" | "bootstrap" | "canary";
 
 /** Is there an authority of this kind that this install issues with, whatever became of it? A revoked one is not silently replaced. */
 export async function hasIssuing(db: DbOrTx, namespaceId: string, kind: AuthorityKind): Promise<boolean> {
@@ -54,6 +54,32 @@ export async function listNames(db: DbOrTx, namespaceId: string): Promise<{ id: 
   return db.authority.findMany({
     where: { namespaceId, kind: "fleet" },
     select: { id: true, name: true },
+    take: 1_000,
+  });
+}
+
+/** What explains why one of them refuses a certificate. */
+export async function listProfiles(db: DbOrTx, namespaceId: string) {
+  return db.authority.findMany({
+    where: { namespaceId, kind: "fleet" },
+    orderBy: [{ createdAt: "desc" }, { id: "asc" }],
+    select: {
+      id: true,
+      name: true,
+      subjectDn: true,
+      state: true,
+      stateChangedAt: true,
+      stateChangedBy: true,
+      revocationReason: true,
+      notBefore: true,
+      notAfter: true,
+      deviceIdField: true,
+      subjectPattern: true,
+      keyTypes: true,
+      maxValidityDays: true,
+      newcomersPerHour: true,
+      sourceNetworks: true,
+    },
     take: 1_000,
   });
 }

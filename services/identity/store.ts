@@ -84,7 +84,7 @@ export async function findCertificate(
   fingerprint: string,
 ): Promise<CertificateRow | null> {
   const row = await db.deviceCertificate.findUnique({
-    where: { namespaceId_fingerprint: { namespaceId, fingerprint } },
+    where: { namespaceId_fingerprint: { namespaceId, fingerprint }, canary: false },
     select: COLUMNS,
   });
   return row === null ? null : toRow(row);
@@ -259,6 +259,7 @@ export async function listCertificates(
 ): Promise<{ rows: CertificateRow[]; nextCursor: string | null; total: number }> {
   const filter: Prisma.DeviceCertificateWhereInput = {
     namespaceId,
+    canary: false,
     ...(query.deviceUuid === undefined ? {} : { deviceUuid: query.deviceUuid }),
     ...(query.authorityId === undefined ? {} : { authorityId: query.authorityId }),
     ...(query.keyType === undefined ? {} : { keyType: query.keyType }),
@@ -299,7 +300,7 @@ export async function countExpiring(
   span: { now: Date; until: Date },
 ): Promise<number> {
   return db.deviceCertificate.count({
-    where: { namespaceId, state: "allowed", notAfter: { gte: span.now, lt: span.until } },
+    where: { namespaceId, canary: false, state: "allowed", notAfter: { gte: span.now, lt: span.until } },
   });
 }
 

@@ -69,9 +69,10 @@ export async function getCrl(ctx: Ctx, authorityId: string, kind: store.CrlKind)
  * @returns how many authorities have a new list
  */
 export async function publishCrls(ctx: Ctx, fingerprints: readonly string[] | null): Promise<number> {
-  const authorities = await listRevokingAuthorities(ctx);
   const touched =
     fingerprints === null ? null : new Set(await store.listAuthoritiesOf(ctx.db, ctx.namespaceId, fingerprints));
+  if (touched?.size === 0) return 0;
+  const authorities = await listRevokingAuthorities(ctx);
   let published = 0;
   for (const authority of authorities) {
     if (touched !== null && !touched.has(authority.id)) continue;
