@@ -8,7 +8,7 @@ const CHANGES: readonly { path: (install: Install) => string; names: readonly (s
   { path: () => "/devices", names: ["Connect a device"] },
   { path: ({ sample }) => `/devices/${sample.device}`, names: ["Update…"] },
   { path: ({ sample }) => `/devices/${sample.device}?tab=certificate`, names: ["Revoke…"] },
-  { path: () => "/trust", names: ["Allow a fingerprint…", "Approve…", "Reject…"] },
+  { path: () => "/trust", names: ["Allow a certificate…", "Approve…", "Reject…"] },
   { path: () => "/trust/enrolment", names: ["New credential…", "New token…"] },
   { path: () => "/access", names: ["Build tools…"] },
   { path: () => "/images", names: ["Upload"] },

@@ -34,6 +34,7 @@ const SCREENS: readonly Screen[] = [
     },
   },
   { name: "trust-server-ca", path: () => "/trust/authorities/server-ca" },
+  { name: "trust-allowlist", path: () => "/trust/allowlist" },
   { name: "trust-refused", path: () => "/trust/refused" },
   { name: "trust-enrolment", path: () => "/trust/enrolment" },
   { name: "trust-forecast", path: () => "/trust/forecast" },

@@ -5,49 +5,49 @@ import { useState } from "react";
 import { Callout } from "#components/ui/callout.tsx";
 import { ConfirmDialog } from "#components/ui/confirm-dialog.tsx";
 import { Fingerprint } from "#components/ui/digest.tsx";
-import { Field, Input, Textarea } from "#components/ui/field.tsx";
+import { Field, Input } from "#components/ui/field.tsx";
+import { type Chosen, useApproveCertificates } from "#lib/client/admission.ts";
 import { afterwards } from "#lib/client/afterwards.ts";
 import { plural } from "#lib/client/format.ts";
-import { useApproveCertificates } from "#lib/client/mutations.ts";
 import type { Certificate } from "#lib/contracts/console/certificates.ts";
 import { tellOutcome } from "./decision-outcome.ts";
 import { certificateName } from "./names.ts";
+import { NoteField, noteOf } from "./note-field.tsx";
+import { NO_REPLACEMENT, ReplaceFields, replacementOf } from "./replace-fields.tsx";
 
-type ApproveDialogProps = { certificates: readonly Certificate[]; onClose: () => void; onDone?: () => void };
+type ApproveDialogProps = {
+  certificates: readonly Certificate[];
+  /** All that match, of whom `certificates` are the ones in sight. */
+  everyone?: { chosen: Chosen; count: number } | undefined;
+  onClose: () => void;
+  onDone?: () => void;
+};
 
 /** Lets waiting certificates in. One at a time can be compared with the fingerprint that its maker wrote down. */
-export function ApproveDialog({ certificates, onClose, onDone }: ApproveDialogProps) {
+export function ApproveDialog({ certificates, everyone, onClose, onDone }: ApproveDialogProps) {
   const [note, setNote] = useState("");
   const [expected, setExpected] = useState("");
+  const [replacement, setReplacement] = useState(NO_REPLACEMENT);
   const approve = useApproveCertificates();
-  const [first] = certificates;
-  const only = certificates.length === 1 ? first : undefined;
+  const count = everyone?.count ?? certificates.length;
+  const only = count === 1 ? certificates[0] : undefined;
+  const replaced = only?.wouldReplace ?? null;
   const comparison = only === undefined ? "none" : compare(expected, only.fingerprint);
-  const warned = certificates.filter(({ warnings }) => warnings.length > 0);
+  const chosen = everyone?.chosen ?? { fingerprints: certificates.map(({ fingerprint }) => fingerprint) };
   const submit = () =>
-    afterwards(
-      approve.mutateAsync({
-        fingerprints: certificates.map(({ fingerprint }) => fingerprint),
-        ...(note.trim() !== "" && { note: note.trim() }),
-      }),
-      (batch) => {
-        tellOutcome(batch, "approved");
-        onDone?.();
-        onClose();
-      },
-    );
+    afterwards(approve.mutateAsync({ chosen, ...noteOf(note), ...replacementOf(replacement) }), (batch) => {
+      tellOutcome(batch, "approved");
+      onDone?.();
+      onClose();
+    });
   return (
     <ConfirmDialog
-      title={
-        only === undefined
-          ? `Approve ${plural(certificates.length, "certificate")}?`
-          : `Let ${certificateName(only)} in?`
-      }
-      confirm={only === undefined ? `Approve ${plural(certificates.length, "device")}` : "Approve this device"}
+      title={only === undefined ? `Approve ${plural(count, "certificate")}?` : `Let ${certificateName(only)} in?`}
+      confirm={only === undefined ? `Approve ${plural(count, "device")}` : "Approve this device"}
       danger={false}
-      affects={certificates.length}
+      affects={count}
       busy={approve.isPending}
-      blocked={comparison === "differs"}
+      blocked={comparison === "differs" || (replaced !== null && !replacement.replace)}
       error={approve.error}
       onConfirm={submit}
       onClose={onClose}
@@ -59,18 +59,10 @@ export function ApproveDialog({ certificates, onClose, onDone }: ApproveDialogPr
         come through the door within a second, fetch images and report. You can revoke it later, for good.
       </p>
       {only === undefined ? <NameList certificates={certificates} /> : <Fingerprint value={only.fingerprint} />}
-      {warned.map((certificate) => (
-        <Callout
-          key={certificate.fingerprint}
-          tone="warn"
-          icon={TriangleAlert}
-          title={only === undefined ? certificateName(certificate) : "Know before you decide"}
-        >
-          {certificate.warnings.map(({ code, text }) => (
-            <p key={code}>{text}</p>
-          ))}
-        </Callout>
-      ))}
+      <Warnings certificates={certificates} alone={only !== undefined} />
+      {only === undefined || replaced === null ? null : (
+        <ReplaceFields old={replaced} fresh={only.fingerprint} value={replacement} onChange={setReplacement} />
+      )}
       {only === undefined ? null : (
         <Field
           label="Fingerprint you expect"
@@ -89,11 +81,26 @@ export function ApproveDialog({ certificates, onClose, onDone }: ApproveDialogPr
           />
         </Field>
       )}
-      <Field label="Note" optional hint="Kept with the decision and in the audit log.">
-        <Textarea maxLength={500} value={note} onChange={(event) => setNote(event.target.value)} />
-      </Field>
+      <NoteField value={note} onChange={setNote} />
     </ConfirmDialog>
   );
+}
+
+function Warnings({ certificates, alone }: { certificates: readonly Certificate[]; alone: boolean }) {
+  return certificates
+    .filter(({ warnings }) => warnings.length > 0)
+    .map((certificate) => (
+      <Callout
+        key={certificate.fingerprint}
+        tone="warn"
+        icon={TriangleAlert}
+        title={alone ? "Know before you decide" : certificateName(certificate)}
+      >
+        {certificate.warnings.map(({ code, text }) => (
+          <p key={code}>{text}</p>
+        ))}
+      </Callout>
+    ));
 }
 
 function Equal() {

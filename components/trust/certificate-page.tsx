@@ -6,6 +6,7 @@ import { PageHead } from "#components/ui/page.tsx";
 import { api } from "#lib/client/api.ts";
 import { colonHex } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
+import { CertificateHistory } from "./certificate-history.tsx";
 import { CertificatePanel } from "./certificate-panel.tsx";
 import { certificateName } from "./names.ts";
 
@@ -24,8 +25,9 @@ export function CertificatePage({ fingerprint }: { fingerprint: string }) {
         title={certificateName(data)}
         meta={<span className="mono">{colonHex(fingerprint)}</span>}
       />
-      <div className="max-w-3xl">
+      <div className="grid max-w-3xl gap-4">
         <CertificatePanel certificate={data} />
+        <CertificateHistory certificate={data} />
       </div>
     </>
   );

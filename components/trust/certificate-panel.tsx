@@ -53,6 +53,7 @@ function identityRows(it: Certificate): Rows {
     ["Subject", mono(it.subject)],
     ["Issuer", it.authority === null ? mono(it.issuer) : `${it.authority.name}${it.issuedHere ? ", issued here" : ""}`],
     ["Serial", it.serial === null ? null : <Digest key="serial" value={it.serial} label="serial number" />],
+    ["Key", it.keyType],
     ["Hardware", it.hardwareId],
   ];
 }
@@ -81,6 +82,8 @@ function historyRows(it: Certificate): Rows {
     ["First seen", it.firstSeenAt === null ? "not yet" : <AbsoluteTime key="first" at={it.firstSeenAt} />],
     ["Last seen", seen],
     ["Decided", decided],
+    ["Good until", it.graceUntil === null ? null : <AbsoluteTime key="grace" at={it.graceUntil} />],
+    ["Lapses", it.lapsesAt === null ? null : <AbsoluteTime key="lapses" at={it.lapsesAt} />],
     ["Reason", it.revocationReason === null ? null : reasonText(it.revocationReason)],
     ["Note", it.note],
   ];

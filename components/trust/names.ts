@@ -1,4 +1,5 @@
 import { shortHex } from "#lib/client/format.ts";
+import type { AllowlistKind } from "#lib/contracts/console/allowlist.ts";
 import type { Certificate, RevocationReason } from "#lib/contracts/console/certificates.ts";
 
 /** What a certificate is called: the device's name, else what its subject says, else its fingerprint. */
@@ -22,4 +23,12 @@ export const REASONS: Readonly<Record<RevocationReason, string>> = {
   cACompromise: "The authority's key may be known to others",
   aACompromise: "The attribute authority's key may be known to others",
   unspecified: "No reason given",
+};
+
+/** What an allowlist entry knows a certificate by. */
+export const KIND_WORDS: Readonly<Record<AllowlistKind, string>> = {
+  fingerprint: "Fingerprint",
+  spki: "Key digest",
+  subject: "Subject",
+  serial: "Serial number",
 };

@@ -3,50 +3,67 @@
 import { useState } from "react";
 import { ConfirmDialog } from "#components/ui/confirm-dialog.tsx";
 import { Fingerprint } from "#components/ui/digest.tsx";
-import { Field, Select, Textarea } from "#components/ui/field.tsx";
-import { toast } from "#components/ui/toast.tsx";
+import { Field, Select } from "#components/ui/field.tsx";
+import { type Chosen, useRevokeCertificates } from "#lib/client/admission.ts";
 import { afterwards } from "#lib/client/afterwards.ts";
-import { useRevokeCertificate } from "#lib/client/mutations.ts";
+import { plural } from "#lib/client/format.ts";
 import type { Certificate, RevocationReason } from "#lib/contracts/console/certificates.ts";
+import { NameList } from "./approve-dialog.tsx";
+import { tellOutcome } from "./decision-outcome.ts";
 import { certificateName, REASONS } from "./names.ts";
+import { NoteField, noteOf } from "./note-field.tsx";
 
-/** The names of RFC 5280 with what they mean; `certificateHold` is left out, because here revoking is for good. */
-const CHOICES = Object.entries(REASONS).filter(([reason]) => reason !== "certificateHold");
+type FinalReason = Exclude<RevocationReason, "certificateHold">;
 
-export function RevokeDialog({ certificate, onClose }: { certificate: Certificate; onClose: () => void }) {
-  const [reason, setReason] = useState<RevocationReason>("unspecified");
+type RevokeDialogProps = {
+  certificates: readonly Certificate[];
+  /** All that match, of whom `certificates` are the ones in sight. */
+  everyone?: { chosen: Chosen; count: number } | undefined;
+  onClose: () => void;
+  onDone?: () => void;
+};
+
+/** Takes admission away for good; what may come back is put on hold instead. */
+export function RevokeDialog({ certificates, everyone, onClose, onDone }: RevokeDialogProps) {
+  const [reason, setReason] = useState<FinalReason>("unspecified");
   const [note, setNote] = useState("");
-  const revoke = useRevokeCertificate(certificate.fingerprint);
-  const name = certificateName(certificate);
+  const revoke = useRevokeCertificates();
+  const count = everyone?.count ?? certificates.length;
+  const only = count === 1 ? certificates[0] : undefined;
+  const chosen = everyone?.chosen ?? { fingerprints: certificates.map(({ fingerprint }) => fingerprint) };
   const submit = () =>
-    afterwards(revoke.mutateAsync({ reason, ...(note.trim() !== "" && { note: note.trim() }) }), () => {
-      toast.done(`The certificate of ${name} is revoked`);
+    afterwards(revoke.mutateAsync({ chosen, reason, ...noteOf(note) }), (batch) => {
+      tellOutcome(batch, "revoked");
+      onDone?.();
       onClose();
     });
   return (
     <ConfirmDialog
-      title={`Revoke the certificate of ${name}?`}
-      confirm="Revoke 1 certificate"
+      title={
+        only === undefined
+          ? `Revoke ${plural(count, "certificate")}?`
+          : `Revoke the certificate of ${certificateName(only)}?`
+      }
+      confirm={`Revoke ${plural(count, "certificate")}`}
+      affects={count}
       busy={revoke.isPending}
       error={revoke.error}
       onConfirm={submit}
       onClose={onClose}
     >
-      <Fingerprint value={certificate.fingerprint} />
+      {only === undefined ? <NameList certificates={certificates} /> : <Fingerprint value={only.fingerprint} />}
       <p>
-        Its open connections are cut within a second and every later one is refused. This can't be undone: the device
-        needs a new certificate to come back.
+        Open connections are cut within a second and every later one is refused. This can't be undone: each device needs
+        a new certificate to come back.
       </p>
       <p>
-        The device stays listed with its history, other devices are not touched, and what it has installed keeps
+        Devices stay listed with their history, other devices are not touched, and what they have installed keeps
         running.
       </p>
       <Field label="Reason">
         <Select
           value={reason}
-          onChange={(event) =>
-            setReason(CHOICES.map(([name]) => name).find(isReason(event.target.value)) ?? "unspecified")
-          }
+          onChange={(event) => setReason(CHOICES.find(([name]) => name === event.target.value)?.[0] ?? "unspecified")}
         >
           {CHOICES.map(([value, words]) => (
             <option key={value} value={value}>
@@ -55,13 +72,21 @@ export function RevokeDialog({ certificate, onClose }: { certificate: Certificat
           ))}
         </Select>
       </Field>
-      <Field label="Note" optional hint="Kept with the decision and in the audit log.">
-        <Textarea maxLength={500} value={note} onChange={(event) => setNote(event.target.value)} />
-      </Field>
+      <NoteField value={note} onChange={setNote} />
     </ConfirmDialog>
   );
 }
 
-function isReason(text: string) {
-  return (name: string): name is RevocationReason => name === text;
-}
+/** The names of RFC 5280 with what they mean. */
+const CHOICES: readonly (readonly [FinalReason, string])[] = (
+  [
+    "keyCompromise",
+    "cessationOfOperation",
+    "superseded",
+    "affiliationChanged",
+    "privilegeWithdrawn",
+    "cACompromise",
+    "aACompromise",
+    "unspecified",
+  ] as const
+).map((reason) => [reason, REASONS[reason]]);

@@ -44,7 +44,7 @@ export function TrustHead() {
         actions={
           <GuardedButton permission="certificate.decide" onClick={() => setAllowing(true)}>
             <ListPlus aria-hidden />
-            Allow a fingerprint…
+            Allow a certificate…
           </GuardedButton>
         }
       />
@@ -53,6 +53,7 @@ export function TrustHead() {
         tabs={[
           tab("/trust", "Waiting", pending.data?.total),
           tab("/trust/certificates", "Certificates", certificates.data?.total),
+          tab("/trust/allowlist", "Allowlist", undefined),
           tab("/trust/refused", "Refused", refusals.data?.total),
           tab("/trust/authorities", "Authorities", undefined),
           tab("/trust/enrolment", "Enrolment", undefined),

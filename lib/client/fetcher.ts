@@ -6,6 +6,8 @@ export type QueryValue = string | number | boolean | readonly string[] | null | 
 export type Call = {
   query?: Readonly<Record<string, QueryValue>>;
   body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  raw?: { contentType: string; content: Blob };
   signal?: AbortSignal;
   /** Calls that are themselves part of signing in must not ask for it again. */
   withoutSession?: boolean;
@@ -35,7 +37,7 @@ export async function call<T>(
   return (await response.json()) as T; // narrowed by the server, see above
 }
 
-async function send(method: string, path: string, { query, body, signal }: Call): Promise<Response> {
+async function send(method: string, path: string, { query, body, raw, signal }: Call): Promise<Response> {
   try {
     return await fetch(withQuery(path, query), {
       method,
@@ -44,8 +46,10 @@ async function send(method: string, path: string, { query, body, signal }: Call)
       headers: {
         accept: "application/json",
         ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(raw === undefined ? {} : { "content-type": raw.contentType }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(raw === undefined ? {} : { body: raw.content }),
       ...(signal === undefined ? {} : { signal }),
     });
   } catch (cause) {

@@ -1,6 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ChangeUser, CreateToken, CreateUser } from "#lib/contracts/console/accounts.ts";
-import type { RevocationReason } from "#lib/contracts/console/certificates.ts";
 import type { BuildCredentials, CreateProvisioningCredential } from "#lib/contracts/console/credentials.ts";
 import type { Device, IssueDevice } from "#lib/contracts/console/devices.ts";
 import type { CreateEnrolmentToken } from "#lib/contracts/console/enrolment.ts";
@@ -13,7 +12,8 @@ import { keys } from "./keys.ts";
 
 /* One hook a change. The server's events reach the page too, a moment later; these make it true at once. */
 
-function useRefresh(...areas: readonly (readonly string[])[]) {
+/** Has these areas read again. */
+export function useRefresh(...areas: readonly (readonly string[])[]) {
   const queryClient = useQueryClient();
   return () => {
     // Not waited for: the dialog closes when the change is made, not when every list has come again.
@@ -63,60 +63,6 @@ export function useStartSimulation() {
 export function useStopSimulation() {
   const refresh = useRefresh(keys.devices.all, keys.simulations.all);
   return useMutation({ mutationFn: (uuid: string) => api.stopSimulation(uuid), onSuccess: refresh });
-}
-
-/** Whom it reached before it stopped, and what stopped it. */
-export type Batch = { done: string[]; failed: { fingerprint: string; error: unknown }[] };
-
-/** One call a certificate: each is its own decision in the audit log, and one that is refused does not undo the others. */
-async function decideAll(
-  fingerprints: readonly string[],
-  decide: (fingerprint: string) => Promise<unknown>,
-): Promise<Batch> {
-  const batch: Batch = { done: [], failed: [] };
-  for (const fingerprint of fingerprints) {
-    try {
-      await decide(fingerprint);
-      batch.done.push(fingerprint);
-    } catch (error) {
-      batch.failed.push({ fingerprint, error });
-    }
-  }
-  return batch;
-}
-
-export function useApproveCertificates() {
-  const refresh = useRefresh(keys.certificates.all, keys.devices.all);
-  return useMutation({
-    mutationFn: ({ fingerprints, note }: { fingerprints: readonly string[]; note?: string }) =>
-      decideAll(fingerprints, (fingerprint) => api.approveCertificate(fingerprint, note === undefined ? {} : { note })),
-    onSuccess: refresh,
-  });
-}
-
-export function useRejectCertificates() {
-  const refresh = useRefresh(keys.certificates.all, keys.devices.all);
-  return useMutation({
-    mutationFn: ({ fingerprints, note }: { fingerprints: readonly string[]; note?: string }) =>
-      decideAll(fingerprints, (fingerprint) => api.rejectCertificate(fingerprint, note === undefined ? {} : { note })),
-    onSuccess: refresh,
-  });
-}
-
-export function useRevokeCertificate(fingerprint: string) {
-  const refresh = useRefresh(keys.certificates.all, keys.devices.all);
-  return useMutation({
-    mutationFn: (body: { reason: RevocationReason; note?: string }) => api.revokeCertificate(fingerprint, body),
-    onSuccess: refresh,
-  });
-}
-
-export function useAllowCertificate() {
-  const refresh = useRefresh(keys.certificates.all, keys.refusals.all, keys.devices.all);
-  return useMutation({
-    mutationFn: (body: { fingerprint: string; name?: string; note?: string }) => api.allowCertificate(body),
-    onSuccess: refresh,
-  });
 }
 
 export function useCreateProvisioningCredential() {

@@ -1,12 +1,15 @@
 import type { DehydratedState } from "@tanstack/react-query";
 import { cache } from "react";
 import { keys } from "#lib/client/keys.ts";
-import { type Certificate, ListCertificates, ListRefusals } from "#lib/contracts/console/certificates.ts";
+import { ListAllowlist } from "#lib/contracts/console/allowlist.ts";
+import { type CertificateDetail, ListCertificates, ListRefusals } from "#lib/contracts/console/certificates.ts";
 import { Fingerprint, ListQuery } from "#lib/contracts/console/common.ts";
+import { ListRefusals } from "#lib/contracts/console/refusals.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
 import { getEstAddress, listEnrolmentTokens } from "#services/enrolment/service.ts";
 import {
   getCertificate,
+  listAllowlist,
   listCertificates,
   listProvisioningCredentials,
   listRefusals,
@@ -21,6 +24,13 @@ export function prefetchCertificates(query: Query): Promise<DehydratedState> {
   return prefetch({
     key: keys.certificates.list(query),
     read: ({ ctx, actor }) => listCertificates(ctx, actor, ListCertificates.parse(present(query))),
+  });
+}
+
+export function prefetchAllowlist(query: Query): Promise<DehydratedState> {
+  return prefetch({
+    key: keys.certificates.allowlist(query),
+    read: ({ ctx, actor }) => listAllowlist(ctx, actor, ListAllowlist.parse(present(query))),
   });
 }
 
@@ -47,7 +57,7 @@ export function prefetchEnrolment(query: Query, tokens: Query): Promise<Dehydrat
 }
 
 /** @returns null when there is no such certificate, or the text is no fingerprint */
-export const findCertificate = cache(async (fingerprint: string): Promise<Certificate | null> => {
+export const findCertificate = cache(async (fingerprint: string): Promise<CertificateDetail | null> => {
   const { ctx, actor } = await requirePageSession();
   if (!Fingerprint.safeParse(fingerprint).success) return null;
   try {
@@ -58,6 +68,6 @@ export const findCertificate = cache(async (fingerprint: string): Promise<Certif
   }
 });
 
-export function prefetchCertificate(certificate: Certificate): Promise<DehydratedState> {
+export function prefetchCertificate(certificate: CertificateDetail): Promise<DehydratedState> {
   return prefetch({ key: keys.certificates.one(certificate.fingerprint), read: async () => certificate });
 }
