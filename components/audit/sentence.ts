@@ -45,6 +45,8 @@ export const DEEDS: Readonly<Record<AuditAction, string>> = {
   "certificate.reject": "rejected the certificate of",
   "certificate.renew": "took into use the renewed certificate of",
   "certificate.revoke": "revoked the certificate of",
+  "renewal_campaign.create": "began the renewal campaign",
+  "renewal_campaign.close": "closed the renewal campaign",
   "device.rename": "renamed the device",
   "device.delete": "deleted the device",
   "image.upload": "uploaded the image",

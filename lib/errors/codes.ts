@@ -66,6 +66,8 @@ export const ERROR_CODES = [
   "certificate.wrong_state",
   "certificate.conflict",
   "certificate.count_differs",
+  "refusal.not_found",
+  "refusal.not_admissible",
   "allowlist.not_found",
   "allowlist.exists",
   "provisioning_credential.not_found",
@@ -75,6 +77,7 @@ export const ERROR_CODES = [
   "csr.weak_key",
   "enrolment_token.not_found",
   "enrolment_token.used_up",
+  "renewal_campaign.not_found",
   // OSTree objects
   "ostree.malformed",
   "ostree.too_large",

@@ -91,9 +91,9 @@ function inUse({ namespaceId, now }: At): Prisma.Sql {
     AND (c."graceUntil" IS NULL OR c."graceUntil" > ${now}::timestamptz)`;
 }
 
-/** The subquery of what a check finds. */
-export function findingsOf(code: PostureCode, at: At): Prisma.Sql {
-  return FINDINGS[code](at);
+/** The condition that the certificate `c` is of a device that a check found. */
+export function amongFindings(code: PostureCode, at: At): Prisma.Sql {
+  return Prisma.sql`c."deviceUuid" IN (SELECT "deviceUuid" FROM (${FINDINGS[code](at)}) AS found)`;
 }
 
 export async function countFindings(
@@ -102,7 +102,7 @@ export async function countFindings(
   at: At,
 ): Promise<{ count: number; devices: number }> {
   const [row] = await db.$queryRaw<{ count: number; devices: number }[]>`
-    SELECT count(*)::int AS count, count(DISTINCT "deviceUuid")::int AS devices FROM (${findingsOf(code, at)}) AS found`;
+    SELECT count(*)::int AS count, count(DISTINCT "deviceUuid")::int AS devices FROM (${FINDINGS[code](at)}) AS found`;
   return row ?? { count: 0, devices: 0 };
 }
 
@@ -126,7 +126,7 @@ export async function listFindings(
   const found = await db.$queryRaw<FindingRow[]>`
     SELECT found.key, found.fingerprint, found."deviceUuid"::text AS "deviceUuid", found."authorityId"::text AS "authorityId",
       coalesce(f.name, found.label) AS name, found.detail, f."lastSeenAt"
-    FROM (${findingsOf(code, input)}) AS found
+    FROM (${FINDINGS[code](input)}) AS found
     LEFT JOIN fleet_device AS f ON f."namespaceId" = ${namespaceId} AND f.uuid = found."deviceUuid"
     WHERE ${afterCursor(code, query.cursor)} ORDER BY found.key COLLATE "C" LIMIT ${query.limit + 1}`;
   const rows = found.slice(0, query.limit);

@@ -17,6 +17,8 @@ import * as mender from "./mender.ts";
 import * as openpgp from "./openpgp.ts";
 import * as overview from "./overview.ts";
 import * as posture from "./posture.ts";
+import * as refusals from "./refusals.ts";
+import * as renewalCampaigns from "./renewal-campaigns.ts";
 import * as revocation from "./revocation.ts";
 import * as serverCa from "./server-ca.ts";
 import * as updates from "./updates.ts";
@@ -42,6 +44,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   openpgp,
   overview,
   posture,
+  renewalCampaigns,
+  refusals,
   revocation,
   serverCa,
   updates,
