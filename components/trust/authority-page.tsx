@@ -3,7 +3,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Download } from "lucide-react";
 import { Card, Facts } from "#components/ui/card.tsx";
-import { CodeLine } from "#components/ui/code-line.tsx";
 import { Fingerprint } from "#components/ui/digest.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { PageHead } from "#components/ui/page.tsx";
@@ -15,6 +14,7 @@ import { keys } from "#lib/client/keys.ts";
 import type { Authority } from "#lib/contracts/console/authorities.ts";
 import { AuthorityActions } from "./authority-actions.tsx";
 import { AuthorityProof } from "./authority-proof.tsx";
+import { AuthorityPublication } from "./authority-publication.tsx";
 import { AuthorityRulesCard } from "./authority-rules-card.tsx";
 import { AUTHORITY_STATE } from "./authority-words.ts";
 import { ValidityBar } from "./validity-bar.tsx";
@@ -53,7 +53,7 @@ export function AuthorityPage({ id }: { id: string }) {
         {data.state === "unproved" ? <AuthorityProof authority={data} /> : null}
         <AboutCard authority={data} />
         <AuthorityRulesCard authority={data} />
-        <PublishedCard authority={data} />
+        <AuthorityPublication authority={data} />
       </div>
     </>
   );
@@ -113,26 +113,6 @@ function AboutCard({ authority: it }: { authority: Authority }) {
           }}
         />
       </div>
-    </Card>
-  );
-}
-
-function PublishedCard({ authority: { published } }: { authority: Authority }) {
-  return (
-    <Card title="What it publishes">
-      {published === null ? (
-        <p className="text-ink-2">
-          Its key is not here, so nothing is published for it here: its revocation list is its owner's. What you revoke
-          here still holds at every door.
-        </p>
-      ) : (
-        <div className="grid gap-2">
-          <p className="text-ink-2">These addresses stand in every certificate that it signs.</p>
-          <CodeLine label="Revocation list" code={published.crlUrl} />
-          <CodeLine label="OCSP" code={published.ocspUrl} />
-          <CodeLine label="Its certificate" code={published.certificateUrl} />
-        </div>
-      )}
     </Card>
   );
 }

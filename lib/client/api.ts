@@ -11,7 +11,7 @@ import type {
   UploadAuthority,
 } from "#lib/contracts/console/authorities.ts";
 import type { BackendList, BackendReport, BackendSummary } from "#lib/contracts/console/back-ends.ts";
-import type { Certificate, CertificateDetail, Refusal } from "#lib/contracts/console/certificates.ts";
+import type { Certificate, CertificateDetail } from "#lib/contracts/console/certificates.ts";
 import type { Page } from "#lib/contracts/console/common.ts";
 import type {
   BuildCredentials,
@@ -49,6 +49,8 @@ import type { MenderDeviceReport, MenderLogEntry, MenderReport } from "#lib/cont
 import type { AddSignature, OpenpgpKey } from "#lib/contracts/console/openpgp.ts";
 import type { Overview } from "#lib/contracts/console/overview.ts";
 import type { ExpiringDevice, Forecast, Posture, PostureCode, PostureFinding } from "#lib/contracts/console/posture.ts";
+import type { Refusal, RefusalDetail, RefusalRate } from "#lib/contracts/console/refusals.ts";
+import type { Publication } from "#lib/contracts/console/revocation.ts";
 import type { ServerCa, ServerCaDevice } from "#lib/contracts/console/server-ca.ts";
 import type { CreateUpdate, Preview, Update, UpdateDevice, UpdateSummary } from "#lib/contracts/console/updates.ts";
 import type { Upload } from "#lib/contracts/console/uploads.ts";
@@ -101,9 +103,15 @@ export const api = {
   getCertificate: (fingerprint: string, signal?: Signal) =>
     get<CertificateDetail>(`/api/v1/certificates/${at(fingerprint)}`, {}, signal),
   listRefusals: (params: ListParams, signal?: Signal) => get<Page<Refusal>>("/api/v1/refusals", params, signal),
+  listRefusalRates: (signal?: Signal) => get<{ data: RefusalRate[] }>("/api/v1/refusals/rates", {}, signal),
+  getRefusal: (id: string, signal?: Signal) => get<RefusalDetail>(`/api/v1/refusals/${at(id)}`, {}, signal),
+  admitRefused: (id: string, body: { name?: string; note?: string }) =>
+    post<{ fingerprint: string; isIn: boolean }>(`/api/v1/refusals/${at(id)}/admit`, body),
 
   listAuthorities: (params: ListParams, signal?: Signal) => get<Page<Authority>>("/api/v1/authorities", params, signal),
   getAuthority: (id: string, signal?: Signal) => get<Authority>(`/api/v1/authorities/${at(id)}`, {}, signal),
+  getPublication: (id: string, signal?: Signal) =>
+    get<Publication>(`/api/v1/authorities/${at(id)}/publication`, {}, signal),
   createAuthority: (body: CreateAuthority) => post<Authority>("/api/v1/authorities", body),
   uploadAuthority: (body: UploadAuthority) => post<Authority>("/api/v1/authorities/upload", body),
   changeAuthority: (id: string, body: ChangeAuthority) =>

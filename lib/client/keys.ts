@@ -35,6 +35,7 @@ export const keys = {
     all: ["authorities"] as const,
     list: (params: ListParams) => ["authorities", "list", tidy(params)] as const,
     one: (id: string) => ["authorities", "one", id] as const,
+    publication: (id: string) => ["authorities", "publication", id] as const,
     serverCa: ["authorities", "server-ca"] as const,
     serverCaDevices: (params: ListParams) => ["authorities", "server-ca-devices", tidy(params)] as const,
   },

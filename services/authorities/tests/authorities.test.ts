@@ -12,10 +12,12 @@ import {
   listKnownAuthorities,
   loadDoorCertificate,
   loadDoorRootPem,
+  prepareServerCa,
+  switchServerCa,
 } from "#services/authorities/service.ts";
 import { createTestClock, createTestCtx } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { auditStory, expectRefusal } from "#tests/harness/identity.ts";
+import { actorOf, auditStory, expectRefusal } from "#tests/harness/identity.ts";
 
 const DAY_MS = 86_400_000;
 const clock = createTestClock();
@@ -154,5 +156,43 @@ describe("an own certificate in DEVICE_DOOR_CERT", () => {
     await expectRefusal(loadDoorCertificate(missing), "config.invalid");
     const rubbish = withFiles(write("rubbish.pem", "rubbish"), write("rubbish.key", "rubbish"));
     await expectRefusal(loadDoorCertificate(rubbish), "config.invalid");
+  });
+});
+
+describe("the next server CA", () => {
+  const certificates = async () => (await loadDoorCertificate(ctx)).chainPem.match(/BEGIN CERTIFICATE/g)?.length;
+  const cross = async () =>
+    (await ctx.db.serverCertificate.findMany({ where: { kind: "server_ca_cross" } })).map(({ id }) => id);
+
+  it("is an admin's to prepare and to switch to, and not there for an own certificate", async () => {
+    const operator = actorOf("operator");
+    await expectRefusal(prepareServerCa(ctx, operator), "auth.forbidden");
+    const count = async () => 0;
+    await expectRefusal(switchServerCa(ctx, operator, { devicesWithout: 0, count }), "auth.forbidden");
+    const own: Ctx = { ...ctx, config: { ...ctx.config, DEVICE_DOOR_CERT: "x", DEVICE_DOOR_KEY: "y" } };
+    await expectRefusal(prepareServerCa(own, actorOf("admin")), "authority.wrong_state");
+    expect(await cross()).toEqual([]);
+  });
+
+  it("is made once, whoever prepares it at the same time", async () => {
+    const outcomes = await Promise.allSettled([ctx, second].map((each) => prepareServerCa(each, actorOf("admin"))));
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect(await ctx.db.serverCertificate.count({ where: { kind: "server_ca_next" } })).toBe(1);
+  });
+
+  it("vouches for the old one for a month at a time, which is renewed before it ends", async () => {
+    const [first] = await cross();
+    expect(await certificates()).toBe(2);
+    clock.advance(15 * DAY_MS);
+    await ensureAuthorities(ctx);
+    expect(await cross()).toEqual([first]);
+    clock.advance(6 * DAY_MS);
+    await Promise.all([ensureAuthorities(ctx), ensureAuthorities(second)]);
+    const renewed = await cross();
+    expect(renewed).toHaveLength(1);
+    expect(renewed).not.toEqual([first]);
+    // Nobody renews it: the doors stop showing what nobody would believe.
+    clock.advance(31 * DAY_MS);
+    expect(await certificates()).toBe(1);
   });
 });
