@@ -8,6 +8,7 @@ import { FormError, fieldError } from "#components/ui/form-error.tsx";
 import { useCreateEnrolmentToken } from "#lib/client/mutations.ts";
 import type { CreateEnrolmentToken } from "#lib/contracts/console/enrolment.ts";
 import { TokenHandout } from "./token-handout.tsx";
+import { useAuthorityOptions } from "./use-authority-options.ts";
 
 const FIELDS = [
   "description",
@@ -32,6 +33,7 @@ const INITIAL: Values = {
 /** Makes an enrolment token, and shows its secret, command and QR code this one time. */
 export function CreateTokenDialog({ onClose }: { onClose: () => void }) {
   const create = useCreateEnrolmentToken();
+  const issuing = useAuthorityOptions().filter(({ state, hasKey }) => state === "open" && hasKey);
   const formId = useId();
   const [values, setValues] = useState(INITIAL);
   const [policy, setPolicy] = useState<"pending" | "allowed">("pending");
@@ -92,13 +94,15 @@ export function CreateTokenDialog({ onClose }: { onClose: () => void }) {
         >
           <Input type="number" min={1} max={3_650} {...bound("certificateDays")} />
         </Field>
-        <Field
-          label="Authority"
-          hint="Id of the one that issues; else the newest open one"
-          optional
-          error={error("authorityId")}
-        >
-          <Input maxLength={36} {...bound("authorityId")} />
+        <Field label="Authority" error={error("authorityId")}>
+          <Select {...bound("authorityId")}>
+            <option value="">the one that issues new certificates</option>
+            {issuing.map(({ id, name }) => (
+              <option key={id} value={id}>
+                {name}
+              </option>
+            ))}
+          </Select>
         </Field>
         <Field label="Group" hint="Id of a static group that they join" optional error={error("groupId")}>
           <Input maxLength={36} {...bound("groupId")} />
