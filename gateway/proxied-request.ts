@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
 import { isAppError } from "#lib/errors/app-error.ts";
 import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
 import { createBoundedMap } from "./bounded-map.ts";
@@ -80,10 +81,16 @@ export function readProxiedRequest(
     method: one("x-original-method"),
     uri: uri === "" ? null : uri,
     url: uri === "" ? one("x-original-url") : uri,
-    address: one("x-original-address"),
+    address: addressOf(one("x-original-address")),
     certificate: shownCertificate(one, readLeaf),
     raw: rawOf(req.rawHeaders),
   };
+}
+
+/** One address: whoever says several leaves it open which of them a client wrote. */
+function addressOf(text: string): string {
+  const address = text.replace(/^::ffff:/i, "");
+  return isIP(address) === 0 ? "unknown" : address;
 }
 
 function shownCertificate(one: (name: string) => string, readLeaf: LeafReader): ShownCertificate {

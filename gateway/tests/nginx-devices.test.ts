@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import https from "node:https";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -24,6 +25,7 @@ import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 
 const admin = actorOf("admin");
 const GRANTED = "granted";
+const INGRESS = fileURLToPath(new URL("../../deploy/kubernetes/ingress-nginx/protected-app.yaml", import.meta.url));
 let database: TestDatabase;
 let world: IdentityWorld;
 let upstream: RecordingUpstream;
@@ -232,6 +234,50 @@ describe("once it was", () => {
 
   it("keeps secrets out of its log", () => {
     for (const secret of [DECISION_SECRET, SERVICES_TOKEN]) expect(nginx.log()).not.toContain(secret);
+  });
+});
+
+describe("an ingress controller", () => {
+  /** As its template has the question: a client's headers go on, but for those that it sets or the snippet of deploy/kubernetes does. */
+  function asIngress(): [string, string][] {
+    const snippet = [
+      ...readFileSync(INGRESS, "utf8").matchAll(/^ +proxy_set_header (?!X-Gatehouse|X-Original-Address).*$/gm),
+    ];
+    const own = [
+      "proxy_set_header ssl-client-cert $ssl_client_escaped_cert;",
+      "proxy_set_header ssl-client-verify $ssl_client_verify;",
+      "proxy_set_header X-Original-URL $scheme://$http_host$request_uri;",
+      "proxy_set_header X-Original-Method $request_method;",
+      'proxy_set_header Connection "";',
+    ];
+    expect(snippet).toHaveLength(3);
+    return [
+      [
+        `proxy_pass_request_headers off;\n        proxy_set_header Connection "";\n        proxy_set_header Content-Length`,
+        "proxy_set_header Content-Length",
+      ],
+      ["proxy_set_header X-Original-Method           $request_method;", ""],
+      ["proxy_set_header X-Original-Uri              $request_uri;", ""],
+      ["proxy_set_header X-Original-Certificate      $ssl_client_escaped_cert;", [...own, ...snippet].join("\n")],
+    ];
+  }
+
+  it("passes the test with the snippet of deploy/kubernetes, and shows who a device is", async () => {
+    const [port, other] = [await freePort(), await freePort()];
+    const decision = `127.0.0.1:${decisions.port}`;
+    const ingress = await startDevicesNginx({ ...(await proxyOf(port, other)), decision, mistakes: asIngress() });
+    const ctx = { ...world.ctx, config: { ...world.ctx.config, DECISION_PUBLIC_URL: `https://localhost:${port}` } };
+    world.clock.advance(6 * 60_000);
+    const second = await openTestDecisions({ ctx, databaseUrl: database.url, door: door.door });
+    await second.mode.start();
+    expect(await readHeaderMode(ctx)).toMatchObject({ state: "on", checkedAt: world.clock.now });
+    expect(decisions.mode.whyOff()).toBeNull();
+    expect(await ask(port, await (await createSoftwareCa()).issue(), "/")).toMatchObject({ status: 403 });
+    expect(await ask(port, null, "/")).toMatchObject({ status: 400, code: "no_certificate" });
+    // Let in, with no path of ours: this nginx then has nowhere to go.
+    expect((await ask(port, device, "/")).status).toBe(500);
+    await second.close();
+    await ingress.close();
   });
 });
 

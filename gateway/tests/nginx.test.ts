@@ -5,7 +5,7 @@ import { openDecisionPort } from "#gateway/decision-port.ts";
 import { createDoorMetrics } from "#gateway/door-metrics.ts";
 import { SYSTEM } from "#lib/authz/actor.ts";
 import { MACHINE_HEADER, parseMachine, printMachine } from "#lib/http/machine-header.ts";
-import { type MachineClientMade, revokeMachineClient } from "#services/accounts/service.ts";
+import { createMachineClient, type MachineClientMade, revokeMachineClient } from "#services/accounts/service.ts";
 import { loadDoorCertificate } from "#services/authorities/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import {
@@ -141,6 +141,31 @@ it("refuses a revoked client within a second", async () => {
     async () => expect((await through({ path: `/treehub/${OBJECT}`, headers })).status).toBe(401),
     1_000,
   );
+});
+
+it("lets a client with networks through from those only, at the door and by nginx: with a token, with its secret, and for a new token", async () => {
+  const path = `/treehub/${OBJECT}`;
+  const make = (network: string) =>
+    createMachineClient(world.ctx, SYSTEM, { name: "ci", scopes: ["treehub:push"], sourceNetworks: [network] });
+  const [near, far] = [await make("127.0.0.0/8"), await make("192.0.2.0/24")];
+  expect((await tools.request({ path, headers: { authorization: basicOf(near) } })).status).toBe(204);
+  expect((await through({ path, headers: { authorization: basicOf(near) } })).status).toBe(204);
+  const issued = await tools.access.tokens.issue(far.clientId, far.scopes);
+  for (const headers of [{ authorization: basicOf(far) }, bearer(issued)]) {
+    const reply = await tools.request({ path, headers });
+    expect(reply).toMatchObject({ status: 403, headers: { "x-gatehouse-code": "address_not_allowed" } });
+    expect((await through({ path, headers })).status).toBe(403);
+  }
+  const refused = await tools.request({
+    method: "POST",
+    path: "/token",
+    headers: { authorization: basicOf(far) },
+    body: "grant_type=client_credentials",
+  });
+  expect([refused.status, refused.json()]).toEqual([401, expect.objectContaining({ error: "invalid_client" })]);
+  // Who has not proved to be that client does not learn that it is bound to a network.
+  const wrong = { authorization: basicOf({ clientId: far.clientId, clientSecret: near.clientSecret }) };
+  expect((await tools.request({ path, headers: wrong })).status).toBe(401);
 });
 
 it("ignores what a client says of its identity, its path and the decision", async () => {

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { SYSTEM } from "#lib/authz/actor.ts";
-import { createMachineClient, type MachineClientMade, revokeMachineClient } from "#services/accounts/service.ts";
+import { type MachineClientMade, revokeMachineClient } from "#services/accounts/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { openRecordingUpstream, type RecordingUpstream, SERVICES_TOKEN } from "#tests/harness/door.ts";
 import { eventually } from "#tests/harness/eventually.ts";
@@ -200,23 +200,6 @@ describe("who comes through", () => {
       revokeMachineClient(world.ctx, SYSTEM, "0f8fad5b-d9cb-469f-a165-70867728950e"),
       "machine_client.not_found",
     );
-  });
-
-  it("only from its networks, where it has any: with a token, with its secret, and for a new token", async () => {
-    const make = (network: string) =>
-      createMachineClient(world.ctx, SYSTEM, { name: "ci", scopes: ["treehub:push"], sourceNetworks: [network] });
-    const [near, far] = [await make("127.0.0.0/8"), await make("192.0.2.0/24")];
-    expect((await tools.request({ path: OBJECT, headers: { authorization: basicOf(near) } })).status).toBe(204);
-    const token = await tools.access.tokens.issue(far.clientId, far.scopes);
-    for (const headers of [{ authorization: basicOf(far) }, bearer(token)]) {
-      const reply = await tools.request({ path: OBJECT, headers });
-      expect(reply).toMatchObject({ status: 403, headers: { "x-gatehouse-code": "address_not_allowed" } });
-    }
-    const refused = await ask("grant_type=client_credentials", { authorization: basicOf(far) });
-    expect([refused.status, refused.json()]).toEqual([401, expect.objectContaining({ error: "invalid_client" })]);
-    // Who has not proved to be that client does not learn that it is bound to a network.
-    const wrong = { authorization: basicOf({ clientId: far.clientId, clientSecret: near.clientSecret }) };
-    expect((await tools.request({ path: OBJECT, headers: wrong })).status).toBe(401);
   });
 });
 

@@ -50,4 +50,14 @@ export const DOOR_ENDPOINTS: readonly ContractEndpoint[] = [
       title: "gives curl with the archive's own files credentials that the door lets in at once",
     },
   },
+  {
+    method: "GET",
+    path: "/authorize/devices",
+    form: "decision port",
+    contract: "gateway.md 1",
+    test: {
+      file: "gateway/tests/nginx-devices.test.ts",
+      title: "shows a device to the director as the device door does, with its body, over TLS 1.2 and 1.3",
+    },
+  },
 ];
