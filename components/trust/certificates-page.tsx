@@ -7,22 +7,22 @@ import { useQueryStates } from "nuqs";
 import { CertificateBadge } from "#components/devices/certificate-badge.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { type Column, DataTable } from "#components/ui/data-table.tsx";
-import { DensityButton } from "#components/ui/density-button.tsx";
 import { Digest, Fingerprint } from "#components/ui/digest.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
-import { Select } from "#components/ui/field.tsx";
 import { Pager, usePaging } from "#components/ui/pager.tsx";
-import { SearchField } from "#components/ui/search-field.tsx";
-import { CERTIFICATE_STATE } from "#components/ui/status.tsx";
 import { SimulatedTag } from "#components/ui/tag.tsx";
 import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
+import { useSelection } from "#components/ui/use-selection.ts";
 import { api } from "#lib/client/api.ts";
 import { keys } from "#lib/client/keys.ts";
 import { certificateParams, TRUST_PAGE_SIZE, toListQuery } from "#lib/client/trust-params.ts";
+import type { CertificateFilter } from "#lib/contracts/console/certificate-batches.ts";
 import type { Certificate } from "#lib/contracts/console/certificates.ts";
 import { CertificateActions } from "./certificate-actions.tsx";
+import { CertificateFilters, type CertificateFilterValues } from "./certificate-filters.tsx";
 import { certificateName } from "./names.ts";
+import { RevokeBar } from "./revoke-bar.tsx";
 
 const COLUMNS: readonly Column<Certificate>[] = [
   {
@@ -84,42 +84,27 @@ export function CertificatesPage() {
     placeholderData: keepPreviousData,
   });
   const paging = usePaging(params.cursor, (cursor) => void setParams({ cursor }));
-  const filtered = params.q !== "" || params.state !== "";
+  const filter = filterOf(params);
+  const filtered = Object.keys(filter).length > 0;
+  const selection = useSelection();
+  const selected = (data?.data ?? []).filter(({ fingerprint }) => selection.has(fingerprint));
+  const revocable = selected.filter(({ state }) => state !== "revoked" && state !== "rejected");
+  // Whether all of them can be revoked is known of these filters: the number that is confirmed is then the number that matches.
+  const isWhole = params.state !== "" && params.state !== "revoked" && params.state !== "rejected";
+  const { total = 0, data: rows = [] } = data ?? {};
   const empty = data !== undefined && data.total === 0 && !isPlaceholderData;
   return (
     <>
-      <div className="mb-3.5 flex items-center gap-2 max-sm:flex-wrap">
-        <SearchField
-          label="Search certificates"
-          placeholder="Name, subject, start of a fingerprint"
-          value={params.q}
-          onSearch={(q) => void setParams({ q, cursor: null }, { history: "replace" })}
-        />
-        <div className="w-44 max-sm:w-full">
-          <Select
-            aria-label="State"
-            className="h-[34px]"
-            value={params.state}
-            onChange={(event) => void setParams({ state: event.target.value, cursor: null })}
-          >
-            <option value="">Every state</option>
-            {Object.entries(CERTIFICATE_STATE).map(([state, { word }]) => (
-              <option key={state} value={state}>
-                {word}
-              </option>
-            ))}
-          </Select>
-        </div>
-        <DensityButton />
-      </div>
+      <CertificateFilters
+        values={params}
+        onChange={(change) => void setParams({ ...change, cursor: null }, { history: "replace" })}
+      />
       {error === null ? null : <ErrorPanel what="The certificates" error={error} retry={() => void refetch()} />}
       {data === undefined && error !== null ? null : empty && filtered ? (
         <EmptyState
           icon={SearchX}
           title="No certificate matches"
-          actions={
-            <Button onClick={() => void setParams({ q: null, state: null, cursor: null })}>Clear filters</Button>
-          }
+          actions={<Button onClick={() => void setParams(null)}>Clear filters</Button>}
         />
       ) : empty ? (
         <EmptyState icon={ShieldCheck} title="No certificate yet">
@@ -132,11 +117,36 @@ export function CertificatesPage() {
             columns={COLUMNS}
             rows={data?.data}
             keyOf={({ fingerprint }) => fingerprint}
+            nameOf={certificateName}
+            selection={selection}
             refreshing={isPlaceholderData}
           />
           <Pager paging={paging} page={data} limit={TRUST_PAGE_SIZE} />
         </>
       )}
+      <RevokeBar
+        certificates={revocable}
+        everyone={
+          isWhole && rows.length > 0 && selected.length === rows.length && total > rows.length
+            ? { matching: filter, count: total }
+            : null
+        }
+        onDone={selection.clear}
+      />
     </>
   );
 }
+
+/** What is set of the filters, as calls want them. */
+function filterOf({ q, state, authorityId, keyType, endsBefore }: CertificateFilterValues): CertificateFilter {
+  const chosen = CERTIFICATE_STATES.find((known) => known === state);
+  return {
+    ...(chosen === undefined ? {} : { state: chosen }),
+    ...(q === "" ? {} : { q }),
+    ...(authorityId === "" ? {} : { authorityId }),
+    ...(keyType === "" ? {} : { keyType }),
+    ...(endsBefore === "" ? {} : { endsBefore }),
+  };
+}
+
+const CERTIFICATE_STATES = ["pending", "allowed", "held", "superseded", "revoked", "expired", "rejected"] as const;

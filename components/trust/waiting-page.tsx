@@ -1,14 +1,17 @@
 "use client";
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { CircleCheck, TriangleAlert } from "lucide-react";
+import { CircleCheck, ListChecks, TriangleAlert } from "lucide-react";
+import dynamic from "next/dynamic";
 import { useQueryStates } from "nuqs";
+import { useState } from "react";
+import { Button } from "#components/ui/button.tsx";
 import { type Column, DataTable } from "#components/ui/data-table.tsx";
 import { Fingerprint } from "#components/ui/digest.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { Pager, usePaging } from "#components/ui/pager.tsx";
-import { RelativeTime } from "#components/ui/time.tsx";
+import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
 import { useSelection } from "#components/ui/use-selection.ts";
 import { api } from "#lib/client/api.ts";
 import { keys } from "#lib/client/keys.ts";
@@ -17,6 +20,8 @@ import type { Certificate } from "#lib/contracts/console/certificates.ts";
 import { CertificateActions } from "./certificate-actions.tsx";
 import { ClaimCell } from "./claim-cell.tsx";
 import { DecideBar } from "./decide-bar.tsx";
+
+const CompareDialog = dynamic(() => import("./compare-dialog.tsx").then((module) => module.CompareDialog));
 
 const COLUMNS: readonly Column<Certificate>[] = [
   { id: "claim", head: "Claims to be", rowHeader: true, wrap: true, cell: (it) => <ClaimCell certificate={it} /> },
@@ -42,6 +47,13 @@ const COLUMNS: readonly Column<Certificate>[] = [
     cell: (it) => <RelativeTime at={it.firstSeenAt ?? it.createdAt} bare className="text-ink-2" />,
   },
   {
+    id: "lapses",
+    head: "Lapses",
+    align: "right",
+    from: "xl",
+    cell: (it) => (it.lapsesAt === null ? "—" : <AbsoluteTime at={it.lapsesAt} dateOnly className="num text-ink-2" />),
+  },
+  {
     id: "actions",
     head: <span className="sr-only">Decide</span>,
     align: "right",
@@ -60,6 +72,7 @@ export function WaitingPage() {
   });
   const paging = usePaging(params.cursor, (cursor) => void setParams({ cursor }));
   const selection = useSelection();
+  const [comparing, setComparing] = useState(false);
   const selected = (data?.data ?? []).filter(({ fingerprint }) => selection.has(fingerprint));
   return (
     <>
@@ -73,6 +86,12 @@ export function WaitingPage() {
         </EmptyState>
       ) : (
         <>
+          <div className="mb-3.5 flex justify-end">
+            <Button onClick={() => setComparing(true)}>
+              <ListChecks aria-hidden />
+              Compare with a list…
+            </Button>
+          </div>
           <DataTable
             caption="Waiting certificates"
             columns={COLUMNS}
@@ -85,7 +104,19 @@ export function WaitingPage() {
           <Pager paging={paging} page={data} limit={TRUST_PAGE_SIZE} />
         </>
       )}
-      <DecideBar certificates={selected} onDone={selection.clear} />
+      <DecideBar
+        certificates={selected}
+        everyone={
+          data !== undefined &&
+          selected.length > 0 &&
+          selected.length === data.data.length &&
+          data.total > selected.length
+            ? { matching: { state: "pending" }, count: data.total }
+            : null
+        }
+        onDone={selection.clear}
+      />
+      {comparing ? <CompareDialog onClose={() => setComparing(false)} /> : null}
     </>
   );
 }

@@ -2,7 +2,7 @@ import type { DehydratedState } from "@tanstack/react-query";
 import { cache } from "react";
 import { keys } from "#lib/client/keys.ts";
 import { ListAllowlist } from "#lib/contracts/console/allowlist.ts";
-import { type CertificateDetail, ListCertificates, ListRefusals } from "#lib/contracts/console/certificates.ts";
+import { type CertificateDetail, ListCertificates } from "#lib/contracts/console/certificates.ts";
 import { Fingerprint, ListQuery } from "#lib/contracts/console/common.ts";
 import { ListRefusals } from "#lib/contracts/console/refusals.ts";
 import { isAppError } from "#lib/errors/app-error.ts";

@@ -1,11 +1,5 @@
 import { type Actor, requirePermission } from "#lib/authz/actor.ts";
-import type {
-  Certificate,
-  CertificateDetail,
-  ListCertificates,
-  ListRefusals,
-  Refusal,
-} from "#lib/contracts/console/certificates.ts";
+import type { Certificate, CertificateDetail, ListCertificates } from "#lib/contracts/console/certificates.ts";
 import type { Page } from "#lib/contracts/console/common.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { AppError } from "#lib/errors/app-error.ts";
@@ -49,12 +43,6 @@ export async function getCertificate(ctx: Ctx, actor: Actor, fingerprint: string
     })),
     decisions,
   };
-}
-
-/** @throws AppError `auth.forbidden` | `request.invalid` (a cursor that is not ours) */
-export async function listRefusals(ctx: Ctx, actor: Actor, query: ListRefusals): Promise<Page<Refusal>> {
-  requirePermission(actor, "refusal.read");
-  return refusals.listRefusals(ctx.db, ctx.namespaceId, query);
 }
 
 /** What of trust needs a person now. @throws AppError `auth.forbidden` */
