@@ -9,6 +9,7 @@ import {
   ShieldAlert,
   ShieldQuestionMark,
   ShieldX,
+  TimerOff,
 } from "lucide-react";
 import Link from "next/link";
 import { cx } from "#components/ui/cx.ts";
@@ -24,6 +25,7 @@ const ICONS: Record<Attention["kind"], LucideIcon> = {
   metadata: KeyRound,
   backend_down: ServerCrash,
   header_mode: ShieldAlert,
+  revocation: TimerOff,
 };
 
 /** Each line leads to exactly the rows it counts. */

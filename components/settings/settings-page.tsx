@@ -8,6 +8,7 @@ import { Columns, PageHead } from "#components/ui/page.tsx";
 import { api } from "#lib/client/api.ts";
 import { keys } from "#lib/client/keys.ts";
 import { BackendCard } from "./backend-card.tsx";
+import { GatewaysCard } from "./gateways-card.tsx";
 import { ProxyCard } from "./proxy-card.tsx";
 
 /** What this install works with and what it is. Each back end is asked for itself, so that a dead one blanks its own card only. */
@@ -66,6 +67,7 @@ export function SettingsPage() {
           <BackendCard key={backend.id} backend={backend} />
         ))}
         <MenderCard />
+        <GatewaysCard />
         <ProxyCard />
       </Columns>
     </>

@@ -8,6 +8,7 @@ import { colonHex } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
 import { CertificateHistory } from "./certificate-history.tsx";
 import { CertificatePanel } from "./certificate-panel.tsx";
+import { InForcePanel } from "./in-force.tsx";
 import { certificateName } from "./names.ts";
 
 export function CertificatePage({ fingerprint }: { fingerprint: string }) {
@@ -27,6 +28,7 @@ export function CertificatePage({ fingerprint }: { fingerprint: string }) {
       />
       <div className="grid max-w-3xl gap-4">
         <CertificatePanel certificate={data} />
+        <InForcePanel fingerprint={fingerprint} />
         <CertificateHistory certificate={data} />
       </div>
     </>

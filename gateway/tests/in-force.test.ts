@@ -108,5 +108,5 @@ it("never lets a certificate in again that was revoked while a gateway was cut o
     await restarted.close();
   }
   // It said goodbye, so nobody waits for it.
-  expect(await listGateways(world.ctx, admin)).toHaveLength(2);
+  expect((await listGateways(world.ctx, admin)).data).toHaveLength(2);
 });

@@ -50,7 +50,7 @@ import type { AddSignature, OpenpgpKey } from "#lib/contracts/console/openpgp.ts
 import type { Overview } from "#lib/contracts/console/overview.ts";
 import type { ExpiringDevice, Forecast, Posture, PostureCode, PostureFinding } from "#lib/contracts/console/posture.ts";
 import type { Refusal, RefusalDetail, RefusalRate } from "#lib/contracts/console/refusals.ts";
-import type { Publication } from "#lib/contracts/console/revocation.ts";
+import type { GatewayList, InForce, Publication } from "#lib/contracts/console/revocation.ts";
 import type { ServerCa, ServerCaDevice } from "#lib/contracts/console/server-ca.ts";
 import type { CreateUpdate, Preview, Update, UpdateDevice, UpdateSummary } from "#lib/contracts/console/updates.ts";
 import type { Upload } from "#lib/contracts/console/uploads.ts";
@@ -72,6 +72,7 @@ export const api = {
   signOutEverywhere: () => post<object>("/api/v1/me/sign-out-everywhere"),
   getHeaderMode: (signal?: Signal) => get<HeaderMode>("/api/v1/header-mode", {}, signal),
   checkHeaderMode: () => post<HeaderMode>("/api/v1/header-mode/check"),
+  listGateways: (signal?: Signal) => get<GatewayList>("/api/v1/gateways", {}, signal),
   listBackends: (signal?: Signal) => get<BackendList>("/api/v1/back-ends", {}, signal),
   getBackend: (id: BackendSummary["id"], signal?: Signal) =>
     get<BackendReport>(`/api/v1/back-ends/${at(id)}`, {}, signal),
@@ -102,6 +103,8 @@ export const api = {
     get<Page<Certificate>>("/api/v1/certificates", params, signal),
   getCertificate: (fingerprint: string, signal?: Signal) =>
     get<CertificateDetail>(`/api/v1/certificates/${at(fingerprint)}`, {}, signal),
+  getInForce: (fingerprint: string, signal?: Signal) =>
+    get<InForce>(`/api/v1/certificates/${at(fingerprint)}/in-force`, {}, signal),
   listRefusals: (params: ListParams, signal?: Signal) => get<Page<Refusal>>("/api/v1/refusals", params, signal),
   listRefusalRates: (signal?: Signal) => get<{ data: RefusalRate[] }>("/api/v1/refusals/rates", {}, signal),
   getRefusal: (id: string, signal?: Signal) => get<RefusalDetail>(`/api/v1/refusals/${at(id)}`, {}, signal),

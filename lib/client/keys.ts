@@ -22,6 +22,7 @@ export const keys = {
     all: ["certificates"] as const,
     list: (params: ListParams) => ["certificates", "list", tidy(params)] as const,
     one: (fingerprint: string) => ["certificates", "one", fingerprint] as const,
+    inForce: (fingerprint: string) => ["certificates", "in-force", fingerprint] as const,
     allowlist: (params: ListParams) => ["certificates", "allowlist", tidy(params)] as const,
     forecast: (params: ListParams) => ["certificates", "forecast", tidy(params)] as const,
     expiring: (params: ListParams) => ["certificates", "expiring", tidy(params)] as const,
@@ -61,6 +62,7 @@ export const keys = {
   audit: { all: ["audit"] as const, list: (params: ListParams) => ["audit", "list", tidy(params)] as const },
   backends: {
     all: ["back-ends"] as const,
+    gateways: ["back-ends", "gateways"] as const,
     list: ["back-ends", "list"] as const,
     one: (id: string) => ["back-ends", "one", id] as const,
     mender: ["back-ends", "mender"] as const,

@@ -1,6 +1,7 @@
 import type { BackendHealth } from "#lib/backends/backends.ts";
 import type { HeaderMode } from "#lib/contracts/console/header-mode.ts";
 import type { Attention } from "#lib/contracts/console/overview.ts";
+import type { MeasuredRevocation } from "#lib/contracts/console/revocation.ts";
 import type { FleetCounts } from "#services/fleet/service.ts";
 import type { RoleWarning } from "#services/signing-keys/service.ts";
 
@@ -11,10 +12,11 @@ type Facts = {
   backends: readonly BackendHealth[];
   roles: readonly RoleWarning[];
   headerMode: HeaderMode;
+  measured: MeasuredRevocation | null;
 };
 
 /** What needs a person, most urgent first. A line with nothing behind it is not there. */
-export function toAttention({ fleet, trust, condemned, backends, roles, headerMode }: Facts): Attention[] {
+export function toAttention({ fleet, trust, condemned, backends, roles, headerMode, measured }: Facts): Attention[] {
   const lines: Attention[] = [
     ...backends
       .filter(({ ok }) => !ok)
@@ -30,6 +32,7 @@ export function toAttention({ fleet, trust, condemned, backends, roles, headerMo
       }),
     ),
     toHeaderModeLine(headerMode),
+    toRevocationLine(measured),
     ...roles.map(toMetadataLine),
     line("failing", "bad", {
       count: fleet.failing.count,
@@ -73,6 +76,17 @@ function toHeaderModeLine({ publicUrl, state, detail, since }: HeaderMode): Atte
     count: publicUrl === null || state === "on" ? 0 : 1,
     title,
     detail: detail ?? "The proxy has not been tested yet.",
+    href: "/settings",
+    since: since === null ? null : new Date(since),
+  });
+}
+
+function toRevocationLine(measured: MeasuredRevocation | null): Attention {
+  const since = measured?.lateSince ?? null;
+  return line("revocation", "bad", {
+    count: since === null ? 0 : 1,
+    title: "Revocations take longer than a second to be in force",
+    detail: measured?.lastProblem ?? `The last one that was tried took ${measured?.lastDelayMs ?? 0} ms.`,
     href: "/settings",
     since: since === null ? null : new Date(since),
   });

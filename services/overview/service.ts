@@ -11,6 +11,7 @@ import { listImages } from "#services/catalog/service.ts";
 import { countFleet } from "#services/fleet/service.ts";
 import { getHeaderMode } from "#services/header-mode/service.ts";
 import { countTrust, listCertificates } from "#services/identity/service.ts";
+import { listGateways } from "#services/revocation/service.ts";
 import { hasProvenUpdate, listUpdates } from "#services/rollouts/service.ts";
 import { listKeyWarnings } from "#services/signing-keys/service.ts";
 import { listCondemned } from "#services/verification/service.ts";
@@ -22,23 +23,37 @@ const ENTRIES_SHOWN = 12;
 /** @throws AppError `auth.forbidden` */
 export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overview> {
   requirePermission(actor, "overview.read");
-  const [fleet, trust, images, condemned, backends, roles, updates, running, latest, approved, proven, headerMode] =
-    await Promise.all([
-      countFleet(ctx, actor),
-      countTrust(ctx, actor),
-      countImages(ctx, actor),
-      listCondemned(ctx, actor),
-      ctx.backends.probe(ctx),
-      listKeyWarnings(ctx, actor),
-      listUpdates(ctx, actor, ListUpdates.parse({ limit: UPDATES_SHOWN })),
-      countRunning(ctx, actor),
-      listAudit(ctx, actor, ListAudit.parse({ limit: ENTRIES_SHOWN })),
-      listCertificates(ctx, actor, ListCertificates.parse({ limit: 1, state: "allowed" })),
-      hasProvenUpdate(ctx, actor),
-      getHeaderMode(ctx, actor),
-    ]);
+  const [
+    fleet,
+    trust,
+    images,
+    condemned,
+    backends,
+    roles,
+    updates,
+    running,
+    latest,
+    approved,
+    proven,
+    headerMode,
+    gateways,
+  ] = await Promise.all([
+    countFleet(ctx, actor),
+    countTrust(ctx, actor),
+    countImages(ctx, actor),
+    listCondemned(ctx, actor),
+    ctx.backends.probe(ctx),
+    listKeyWarnings(ctx, actor),
+    listUpdates(ctx, actor, ListUpdates.parse({ limit: UPDATES_SHOWN })),
+    countRunning(ctx, actor),
+    listAudit(ctx, actor, ListAudit.parse({ limit: ENTRIES_SHOWN })),
+    listCertificates(ctx, actor, ListCertificates.parse({ limit: 1, state: "allowed" })),
+    hasProvenUpdate(ctx, actor),
+    getHeaderMode(ctx, actor),
+    listGateways(ctx, actor),
+  ]);
   return {
-    attention: toAttention({ fleet, trust, condemned, backends, roles, headerMode }),
+    attention: toAttention({ fleet, trust, condemned, backends, roles, headerMode, measured: gateways.measured }),
     devices: { total: fleet.total, seenLastHour: fleet.seenLastHour, byStatus: fleet.byStatus },
     updates: updates.data,
     latest: latest.data,

@@ -1,7 +1,8 @@
 import { type Actor, requirePermission } from "#lib/authz/actor.ts";
-import type { Gateway, InForce } from "#lib/contracts/console/revocation.ts";
+import type { Gateway, GatewayList, InForce, MeasuredRevocation } from "#lib/contracts/console/revocation.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import { type CanaryRow, findCanaryRow } from "./store-canary.ts";
 import * as store from "./store-gateways.ts";
 
 export type { Applied, Replica } from "./store-gateways.ts";
@@ -31,9 +32,16 @@ export async function acknowledgeChanges(
 }
 
 /** @throws AppError `auth.forbidden` */
-export async function listGateways(ctx: Ctx, actor: Actor): Promise<Gateway[]> {
+export async function listGateways(ctx: Ctx, actor: Actor): Promise<GatewayList> {
   requirePermission(actor, "setting.read");
-  return (await store.listReplicas(ctx.db)).map(toGateway);
+  const [replicas, measured] = await Promise.all([store.listReplicas(ctx.db), findCanaryRow(ctx.db, ctx.namespaceId)]);
+  return { data: replicas.map(toGateway), measured: measured === null ? null : toMeasured(measured) };
+}
+
+function toMeasured({ lastAt, lateSince, ...row }: CanaryRow): MeasuredRevocation {
+  const { tries, failures, lastDelayMs, lastProblem, worstDelayMs } = row;
+  const times = { lastAt: lastAt?.toISOString() ?? null, lateSince: lateSince?.toISOString() ?? null };
+  return { tries, failures, lastDelayMs, lastProblem, worstDelayMs, ...times };
 }
 
 /** Gateways that are there now, with where their doors listen. */

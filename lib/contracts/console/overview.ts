@@ -7,7 +7,17 @@ import { UpdateSummary } from "./updates.ts";
 
 /** One line of "needs a person": a real count, and the address of exactly those rows. */
 export const Attention = z.object({
-  kind: z.enum(["pending", "refused", "failing", "expiring", "unverified", "metadata", "backend_down", "header_mode"]),
+  kind: z.enum([
+    "pending",
+    "refused",
+    "failing",
+    "expiring",
+    "unverified",
+    "metadata",
+    "backend_down",
+    "header_mode",
+    "revocation",
+  ]),
   tone: z.enum(["bad", "warn"]),
   count: z.number().int(),
   title: z.string(),

@@ -37,7 +37,22 @@ export const InForce = z
   .meta({ id: "InForce" });
 export type InForce = z.infer<typeof InForce>;
 
-export const GatewayList = z.object({ data: z.array(Gateway) }).meta({ id: "GatewayList" });
+export const MeasuredRevocation = z
+  .object({
+    tries: z.number().int(),
+    failures: z.number().int(),
+    lastAt: z.iso.datetime().nullable(),
+    lastDelayMs: z.number().int().nullable().describe("Until the slowest gateway refused it"),
+    lastProblem: z.string().nullable(),
+    worstDelayMs: z.number().int().nullable().describe("Of the last day"),
+    lateSince: z.iso.datetime().nullable().describe("Since when it takes longer than a second, or fails"),
+  })
+  .meta({ id: "MeasuredRevocation" });
+export type MeasuredRevocation = z.infer<typeof MeasuredRevocation>;
+
+export const GatewayList = z
+  .object({ data: z.array(Gateway), measured: MeasuredRevocation.nullable() })
+  .meta({ id: "GatewayList" });
 export type GatewayList = z.infer<typeof GatewayList>;
 
 export const Publication = z
@@ -78,7 +93,7 @@ export const listGateways = endpoint({
   method: "GET",
   path: "/api/v1/gateways",
   permission: "setting.read",
-  summary: "The gateway processes that were heard of in the last hour",
+  summary: "The gateway processes that were heard of in the last hour, and how soon a revocation is in force at them",
   reply: GatewayList,
 });
 

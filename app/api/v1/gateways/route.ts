@@ -3,5 +3,5 @@ import { methods, route } from "#lib/http/route.ts";
 import { listGateways } from "#services/revocation/service.ts";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = methods(
-  route(endpoints.listGateways, async ({ ctx, actor }) => ({ data: await listGateways(ctx, actor) })),
+  route(endpoints.listGateways, ({ ctx, actor }) => listGateways(ctx, actor)),
 );

@@ -1,0 +1,88 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import { Card, Facts } from "#components/ui/card.tsx";
+import { ErrorPanel } from "#components/ui/error-panel.tsx";
+import { Pill } from "#components/ui/status.tsx";
+import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
+import { api } from "#lib/client/api.ts";
+import { keys } from "#lib/client/keys.ts";
+import type { InForce, InForceAt } from "#lib/contracts/console/revocation.ts";
+
+const LOOK_AGAIN_MS = 1_000;
+const LOOK_SELDOM_MS = 15_000;
+
+/** Since when the last decision about a certificate is in force at each gateway. */
+export function InForcePanel({ fingerprint }: { fingerprint: string }) {
+  const { data, error, refetch } = useQuery({
+    queryKey: keys.certificates.inForce(fingerprint),
+    queryFn: ({ signal }) => api.getInForce(fingerprint, signal),
+    refetchInterval: ({ state }) => (isSettled(state.data) ? LOOK_SELDOM_MS : LOOK_AGAIN_MS),
+  });
+  if (data === undefined) {
+    return error === null ? null : <ErrorPanel what="The gateways" error={error} retry={() => void refetch()} />;
+  }
+  return (
+    <Card title="In force">
+      {data.gateways.length === 0 ? (
+        <p className="text-ink-3">No gateway was heard of in the last hour, so nobody is let in anywhere.</p>
+      ) : (
+        <div className="grid gap-3">
+          <LastChange change={data.change} />
+          <Facts
+            rows={data.gateways.map((gateway): [React.ReactNode, React.ReactNode] => [
+              <span key="host" className="mono">
+                {gateway.host}
+              </span>,
+              <At key="at" gateway={gateway} staleSeconds={data.staleSeconds} />,
+            ])}
+          />
+        </div>
+      )}
+    </Card>
+  );
+}
+
+function LastChange({ change }: { change: InForce["change"] }) {
+  if (change === null)
+    return <p className="text-ink-2">Nothing was decided about it or its authority in the last week.</p>;
+  return (
+    <p className="text-ink-2">
+      Last decision: {change.verb}, <AbsoluteTime at={change.at} />
+    </p>
+  );
+}
+
+function At({ gateway, staleSeconds }: { gateway: InForceAt; staleSeconds: number }) {
+  const { state, delayMs, connectionsCut, appliedAt, startedAt } = gateway;
+  if (state === "not_yet") return <Pill tone="warn">not yet</Pill>;
+  if (state === "silent") {
+    return (
+      <>
+        <Pill tone="bad">not heard of for {gateway.silentSeconds} s</Pill>
+        <span className="text-ink-2"> It uses what it knew for {staleSeconds} s at most, then lets nobody in.</span>
+      </>
+    );
+  }
+  return (
+    <>
+      <Pill tone="ok">in force</Pill>{" "}
+      {appliedAt === null ? (
+        <span className="text-ink-2">
+          since it started <RelativeTime at={startedAt} />
+        </span>
+      ) : (
+        <span className="text-ink-2">
+          after <span className="num">{delayMs} ms</span>, <AbsoluteTime at={appliedAt} />
+          {connectionsCut === 0
+            ? ""
+            : `; ${connectionsCut} open ${connectionsCut === 1 ? "connection" : "connections"} cut`}
+        </span>
+      )}
+    </>
+  );
+}
+
+function isSettled(inForce: InForce | undefined): boolean {
+  return inForce?.gateways.every(({ state }) => state !== "not_yet") ?? false;
+}
