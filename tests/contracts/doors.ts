@@ -13,6 +13,22 @@ function mapped(method: Method, path: string): ContractEndpoint {
   };
 }
 
+const EST = "/.well-known/est";
+
+function est(
+  method: Method,
+  operation: string,
+  of: { clause: string; title: string; file?: string },
+): ContractEndpoint {
+  return {
+    method,
+    path: `${EST}/${operation}`,
+    form: "device door",
+    contract: `RFC 7030 ${of.clause}`,
+    test: { file: of.file ?? "gateway/tests/est.test.ts", title: of.title },
+  };
+}
+
 export const DOOR_ENDPOINTS: readonly ContractEndpoint[] = [
   mapped("POST", "/director/ecus"),
   mapped("PUT", "/director/manifest"),
@@ -59,5 +75,33 @@ export const DOOR_ENDPOINTS: readonly ContractEndpoint[] = [
       file: "gateway/tests/nginx-devices.test.ts",
       title: "shows a device to the director as the device door does, with its body, over TLS 1.2 and 1.3",
     },
+  },
+  est("GET", "cacerts", {
+    clause: "4.1",
+    title: "cacerts gives the authority that signs devices and the one of the door, by name too",
+  }),
+  est("POST", "simpleenroll", {
+    clause: "4.2.1",
+    title: "gives a device that the door lets in, under the name it gave, with a subject that is ours",
+  }),
+  est("POST", "simplereenroll", {
+    clause: "4.2.2",
+    file: "gateway/tests/est-renewal.test.ts",
+    title: "gives the same device a certificate for a new key, which ends the old one after its grace",
+  }),
+  est("GET", "csrattrs", { clause: "4.5", title: "csrattrs asks for P-256 and SHA-256" }),
+  {
+    method: "POST",
+    path: `${EST}/serverkeygen`,
+    form: "device door",
+    contract: "RFC 7030 4.4",
+    absent: "Optional. A private key is made where it is used, and travels nowhere.",
+  },
+  {
+    method: "POST",
+    path: `${EST}/fullcmc`,
+    form: "device door",
+    contract: "RFC 7030 4.3",
+    absent: "Optional. No client of devices is known that needs it.",
   },
 ];
