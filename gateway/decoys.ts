@@ -13,15 +13,18 @@ export type Decoys = {
   visitor(): Promise<{ certificatePem: string; privateKeyPem: string }>;
   /** The marks of one request of the test: its path, and what stands in its forged headers. */
   mark(): { nonce: string; path: string; text: string };
-  /** The nonce, when this address is one of a test of the last minute. */
+  /** The nonce, when this address is one of a test of the last minutes. */
   readAsked(uri: string): string | null;
   /** The nonce, when this value is one that stands in forged headers only. */
   readForged(value: string): string | null;
   isForgedLeaf(leaf: CertificateFacts): boolean;
 };
 
+type DecoyCtx = Pick<Ctx, "keys" | "clock">;
+
 const PREFIX = "/gatehouse-header-check/";
-const ASKED_FOR_MS = 60_000;
+/** Marks pass through proxies and their logs: an old one, read there, must not switch anything. Gateways' clocks differ by less. */
+const MARKED_FOR_MS = 15 * 60_000;
 const TIME_BYTES = 6;
 const NONCE_BYTES = 16;
 /** An Ed25519 private key in PKCS#8, up to its seed. @see RFC 8410 section 7 */
@@ -31,7 +34,7 @@ const ED25519_PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
  * Everything follows from the master key, so that gateways share it without a word: marks carry a MAC, and the decoy has the same
  * key pair in each. Nobody can come with the decoy by TLS, for nobody holds that key outside of this function.
  */
-export async function createDecoys(ctx: Ctx): Promise<Decoys> {
+export async function createDecoys(ctx: DecoyCtx): Promise<Decoys> {
   const macKey = ctx.keys.derive("header check marks");
   const seed = ctx.keys.derive("header check decoy");
   const privateKey = createPrivateKey({
@@ -47,7 +50,9 @@ export async function createDecoys(ctx: Ctx): Promise<Decoys> {
     createHmac("sha256", macKey).update(`${label} ${nonce}`).digest("hex").slice(0, 32);
   const nonceOf = (label: "asked" | "forged", mark: string): string | null => {
     const nonce = mark.slice(0, NONCE_BYTES * 2);
-    return isSame(mark.slice(NONCE_BYTES * 2), sealed(label, nonce)) ? nonce : null;
+    if (!isSame(mark.slice(NONCE_BYTES * 2), sealed(label, nonce))) return null;
+    const at = Buffer.from(nonce, "hex").readUIntBE(0, TIME_BYTES);
+    return Math.abs(ctx.clock().getTime() - at) <= MARKED_FOR_MS ? nonce : null;
   };
 
   return {
@@ -64,10 +69,7 @@ export async function createDecoys(ctx: Ctx): Promise<Decoys> {
     },
     readAsked(uri) {
       const mark = /\/gatehouse-header-check\/([0-9a-f]{64})$/.exec(uri)?.[1];
-      const nonce = mark === undefined ? null : nonceOf("asked", mark);
-      if (nonce === null) return null;
-      const at = Buffer.from(nonce, "hex").readUIntBE(0, TIME_BYTES);
-      return Math.abs(ctx.clock().getTime() - at) <= ASKED_FOR_MS ? nonce : null;
+      return mark === undefined ? null : nonceOf("asked", mark);
     },
     readForged(value) {
       const mark = value.match(/[0-9a-f]{64}/g)?.find((each) => nonceOf("forged", each) !== null);
@@ -78,7 +80,10 @@ export async function createDecoys(ctx: Ctx): Promise<Decoys> {
 }
 
 /** For client authentication, by an authority that is forgotten at once. */
-async function issue(ctx: Ctx, publicKey: Parameters<typeof issueDeviceCertificate>[0]["publicKey"]): Promise<string> {
+async function issue(
+  ctx: DecoyCtx,
+  publicKey: Parameters<typeof issueDeviceCertificate>[0]["publicKey"],
+): Promise<string> {
   const now = ctx.clock();
   const made = await createFleetCa({ commonName: "Gatehouse header check", now });
   const ca = openIssuingCa(made.certificate, made.privateKeyPem);

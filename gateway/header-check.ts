@@ -64,7 +64,7 @@ function judge(
     return { verdict: "failed", detail: "The proxy passes on forged headers as a client sends them." };
   }
   const letIn = answers.find(
-    ({ nonce, status }) => seen(nonce) === "clean" && typeof status === "number" && status < 400,
+    ({ nonce, status }) => seen(nonce) === "clean" && typeof status === "number" && status >= 200 && status < 300,
   );
   if (letIn !== undefined) {
     const detail = `The proxy answered ${letIn.status} to a request that was refused here: it does not obey the decision.`;
