@@ -5,6 +5,7 @@ import { pruneEvents, settleUnknown } from "#services/audit/service.ts";
 import { renewDoorCertificate } from "#services/authorities/service.ts";
 import { lapseWaiting, noteKeys, supersedeReplaced } from "#services/identity/service.ts";
 import { pruneMenderLog } from "#services/mender/service.ts";
+import { refreshNotices } from "#services/posture/service.ts";
 import { measureRevocation, pruneAcknowledgements, publishCrls } from "#services/revocation/service.ts";
 import { scrubImages } from "#services/verification/service.ts";
 
@@ -28,6 +29,7 @@ export const JOBS: readonly Job[] = [
   { name: "revocation-lists", cron: "41 * * * *", run: (ctx) => publishCrls(ctx, null) },
   { name: "revocation-canary", cron: "* * * * *", run: measureRevocation },
   { name: "acknowledgements-prune", cron: "23 * * * *", run: pruneAcknowledgements },
+  { name: "trust-notices", cron: "*/10 * * * *", run: refreshNotices },
   { name: "audit-settle-unknown", cron: "* * * * *", run: settleUnknown },
   { name: "mender-log-prune", cron: "* * * * *", run: pruneMenderLog },
   { name: "console-events-prune", cron: "*/5 * * * *", run: pruneEvents },

@@ -1,4 +1,5 @@
 import {
+  Bell,
   ChevronRight,
   CircleX,
   DoorClosed,
@@ -24,6 +25,7 @@ const ICONS: Record<Attention["kind"], LucideIcon> = {
   unverified: ShieldX,
   metadata: KeyRound,
   backend_down: ServerCrash,
+  notice: Bell,
   header_mode: ShieldAlert,
   revocation: TimerOff,
 };

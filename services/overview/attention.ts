@@ -1,11 +1,13 @@
 import type { BackendHealth } from "#lib/backends/backends.ts";
 import type { HeaderMode } from "#lib/contracts/console/header-mode.ts";
+import type { Notice } from "#lib/contracts/console/notices.ts";
 import type { Attention } from "#lib/contracts/console/overview.ts";
 import type { MeasuredRevocation } from "#lib/contracts/console/revocation.ts";
 import type { FleetCounts } from "#services/fleet/service.ts";
 import type { RoleWarning } from "#services/signing-keys/service.ts";
 
 type Facts = {
+  notices: readonly Notice[];
   fleet: FleetCounts;
   trust: { pending: number; oldestPendingAt: Date | null; refusedLastDay: number };
   condemned: readonly string[];
@@ -16,7 +18,16 @@ type Facts = {
 };
 
 /** What needs a person, most urgent first. A line with nothing behind it is not there. */
-export function toAttention({ fleet, trust, condemned, backends, roles, headerMode, measured }: Facts): Attention[] {
+export function toAttention({
+  fleet,
+  trust,
+  condemned,
+  backends,
+  roles,
+  headerMode,
+  measured,
+  notices,
+}: Facts): Attention[] {
   const lines: Attention[] = [
     ...backends
       .filter(({ ok }) => !ok)
@@ -34,6 +45,7 @@ export function toAttention({ fleet, trust, condemned, backends, roles, headerMo
     toHeaderModeLine(headerMode),
     toRevocationLine(measured),
     ...roles.map(toMetadataLine),
+    ...toNoticeLines(notices, "bad"),
     line("failing", "bad", {
       count: fleet.failing.count,
       title: plural(fleet.failing.count, "device failed", "devices failed"),
@@ -54,6 +66,7 @@ export function toAttention({ fleet, trust, condemned, backends, roles, headerMo
       detail: "The door no longer lets them in. Issue new credentials.",
       href: "/devices?certificate=expired",
     }),
+    ...toNoticeLines(notices, "warn"),
     line("refused", "warn", {
       count: trust.refusedLastDay,
       title: plural(
@@ -90,6 +103,15 @@ function toRevocationLine(measured: MeasuredRevocation | null): Attention {
     href: "/settings",
     since: since === null ? null : new Date(since),
   });
+}
+
+/** What waits has a line of its own. */
+function toNoticeLines(notices: readonly Notice[], tone: Notice["tone"]): Attention[] {
+  return notices
+    .filter((notice) => notice.tone === tone && notice.kind !== "waiting_long")
+    .map(({ text, href, at }) =>
+      line("notice", tone, { count: 1, title: text, detail: null, href, since: new Date(at) }),
+    );
 }
 
 function toMetadataLine({ repository, role: { role, warning, renewal } }: RoleWarning): Attention {

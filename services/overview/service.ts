@@ -3,6 +3,7 @@ import type { BackendCtx } from "#lib/backends/backends.ts";
 import { ListAudit } from "#lib/contracts/console/audit.ts";
 import { ListCertificates } from "#lib/contracts/console/certificates.ts";
 import { ListImages } from "#lib/contracts/console/images.ts";
+import { ListNotices } from "#lib/contracts/console/notices.ts";
 import type { Overview } from "#lib/contracts/console/overview.ts";
 import { ListUpdates } from "#lib/contracts/console/updates.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
@@ -11,6 +12,7 @@ import { listImages } from "#services/catalog/service.ts";
 import { countFleet } from "#services/fleet/service.ts";
 import { getHeaderMode } from "#services/header-mode/service.ts";
 import { countTrust, listCertificates } from "#services/identity/service.ts";
+import { listNotices } from "#services/posture/service.ts";
 import { listGateways } from "#services/revocation/service.ts";
 import { hasProvenUpdate, listUpdates } from "#services/rollouts/service.ts";
 import { listKeyWarnings } from "#services/signing-keys/service.ts";
@@ -19,6 +21,7 @@ import { toAttention } from "./attention.ts";
 
 const UPDATES_SHOWN = 5;
 const ENTRIES_SHOWN = 12;
+const NOTICES_SHOWN = 20;
 
 /** @throws AppError `auth.forbidden` */
 export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overview> {
@@ -37,6 +40,7 @@ export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overvi
     proven,
     headerMode,
     gateways,
+    notices,
   ] = await Promise.all([
     countFleet(ctx, actor),
     countTrust(ctx, actor),
@@ -51,9 +55,19 @@ export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overvi
     hasProvenUpdate(ctx, actor),
     getHeaderMode(ctx, actor),
     listGateways(ctx, actor),
+    listNotices(ctx, actor, ListNotices.parse({ limit: NOTICES_SHOWN, state: "open" })),
   ]);
   return {
-    attention: toAttention({ fleet, trust, condemned, backends, roles, headerMode, measured: gateways.measured }),
+    attention: toAttention({
+      fleet,
+      trust,
+      condemned,
+      backends,
+      roles,
+      headerMode,
+      measured: gateways.measured,
+      notices: notices.data,
+    }),
     devices: { total: fleet.total, seenLastHour: fleet.seenLastHour, byStatus: fleet.byStatus },
     updates: updates.data,
     latest: latest.data,

@@ -14,6 +14,7 @@ import * as images from "./images.ts";
 import * as keys from "./keys.ts";
 import * as machineClients from "./machine-clients.ts";
 import * as mender from "./mender.ts";
+import * as notices from "./notices.ts";
 import * as openpgp from "./openpgp.ts";
 import * as overview from "./overview.ts";
 import * as posture from "./posture.ts";
@@ -41,6 +42,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   keys,
   machineClients,
   mender,
+  notices,
   openpgp,
   overview,
   posture,

@@ -15,6 +15,7 @@ export const Attention = z.object({
     "unverified",
     "metadata",
     "backend_down",
+    "notice",
     "header_mode",
     "revocation",
   ]),

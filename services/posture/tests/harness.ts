@@ -81,3 +81,27 @@ export function openPosture(): PostureWorld {
   };
   return world;
 }
+
+/** @returns its id */
+export async function addAuthority(
+  { ctx, day }: PostureWorld,
+  change: { state?: string; endsInDays?: number; subjectDn?: string; maxValidityDays?: number },
+): Promise<string> {
+  const id = randomUUID();
+  await ctx.db.authority.create({
+    data: {
+      id,
+      namespaceId: ctx.namespaceId,
+      name: "Plant CA",
+      fingerprint: createHash("sha256").update(id).digest("hex"),
+      subjectDn: change.subjectDn ?? `CN=${id}`,
+      certificate: Buffer.from("never read here"),
+      notBefore: day(-100),
+      notAfter: day(change.endsInDays ?? 3_000),
+      state: change.state ?? "open",
+      policy: "ask",
+      maxValidityDays: change.maxValidityDays ?? null,
+    },
+  });
+  return id;
+}

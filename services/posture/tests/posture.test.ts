@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { ListPostureFindings, POSTURE_CODES, type PostureCode } from "#lib/contracts/console/posture.ts";
 import { getPosture, listPostureFindings } from "#services/posture/service.ts";
 import { actorOf, expectRefusal } from "#tests/harness/identity.ts";
-import { openPosture, type Planted } from "./harness.ts";
+import { addAuthority, openPosture, type Planted } from "./harness.ts";
 
 const support = actorOf("support");
 const world = openPosture();
@@ -34,32 +34,6 @@ async function walk(code: PostureCode): Promise<(string | null)[]> {
   return all;
 }
 
-async function addAuthority(change: {
-  state?: string;
-  endsInDays?: number;
-  subjectDn?: string;
-  maxValidityDays?: number;
-}) {
-  const { ctx, day } = world;
-  const id = randomUUID();
-  await ctx.db.authority.create({
-    data: {
-      id,
-      namespaceId: ctx.namespaceId,
-      name: "Plant CA",
-      fingerprint: createHash("sha256").update(id).digest("hex"),
-      subjectDn: change.subjectDn ?? `CN=${id}`,
-      certificate: Buffer.from("never read here"),
-      notBefore: day(-100),
-      notAfter: day(change.endsInDays ?? 3_000),
-      state: change.state ?? "open",
-      policy: "ask",
-      maxValidityDays: change.maxValidityDays ?? null,
-    },
-  });
-  return id;
-}
-
 async function useFrom(fingerprint: string, addresses: number, daysAgo: number): Promise<void> {
   const at = world.day(-daysAgo);
   const { namespaceId } = world.ctx;
@@ -76,7 +50,7 @@ async function useFrom(fingerprint: string, addresses: number, daysAgo: number):
 
 describe("posture", () => {
   it("finds nothing in a sound fleet", async () => {
-    const authorityId = await addAuthority({});
+    const authorityId = await addAuthority(world, {});
     const { fingerprint } = await world.plant({ certificate: { authorityId } });
     await world.plant({ certificate: { authorityId, keyType: "RSA-3072" } });
     await useFrom(fingerprint, 4, 0.5);
@@ -89,22 +63,22 @@ describe("posture", () => {
     [
       "long_validity",
       "a life beyond what its authority allows",
-      async () => ({ authorityId: await addAuthority({ maxValidityDays: 90 }) }),
+      async () => ({ authorityId: await addAuthority(world, { maxValidityDays: 90 }) }),
     ],
     [
       "revoked_authority",
       "a revoked authority",
-      async () => ({ authorityId: await addAuthority({ state: "revoked" }) }),
+      async () => ({ authorityId: await addAuthority(world, { state: "revoked" }) }),
     ],
     [
       "authority_ends_first",
       "an authority that ends first",
-      async () => ({ authorityId: await addAuthority({ endsInDays: 99 }) }),
+      async () => ({ authorityId: await addAuthority(world, { endsInDays: 99 }) }),
     ],
     [
       "authority_ends_first",
       "an authority that ends soon",
-      async () => ({ notAfter: world.day(5), authorityId: await addAuthority({ endsInDays: 80 }) }),
+      async () => ({ notAfter: world.day(5), authorityId: await addAuthority(world, { endsInDays: 80 }) }),
     ],
     ["clock_skew", "a first use before its validity", async () => ({ firstSeenAt: world.day(-300) })],
     ["never_used", "no use in 30 days", async () => ({ admittedAt: null, lastSeenAt: null })],
@@ -162,7 +136,7 @@ describe("posture", () => {
   it("name_clash: devices alike but for case and blanks, authorities with one subject", async () => {
     const names = ["Truck 7", "truck  7", "TRUCK7"];
     for (const name of [...names, "truck 8"]) await world.plant({ name });
-    for (const state of ["open", "closed", "revoked"]) await addAuthority({ subjectDn: "CN=Plant", state });
+    for (const state of ["open", "closed", "revoked"]) await addAuthority(world, { subjectDn: "CN=Plant", state });
     expect(await found()).toEqual({ name_clash: 5 });
     expect(await walk("name_clash")).toHaveLength(5);
   });
