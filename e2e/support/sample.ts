@@ -36,6 +36,7 @@ export async function populate(system: System, api: Api, dir: string): Promise<S
     await becomes(api, "/api/v1/certificates?state=pending", 3);
     await give(api, "/api/v1/devices/issue", { name: "bench-7", hardwareId: "raspberrypi4-64" });
     await give(api, "/api/v1/provisioning-credentials", { description: "Line 4, spring batch", uses: 500 });
+    await give(api, "/api/v1/enrolment-tokens", { description: "Bench 3", uses: 5, hardwareId: "am62-gateway" });
     const image = await uploadAll(api);
     const devices = rows(await api.get("/api/v1/devices?limit=200&sort=name"));
     const of = (hardware: string) => devices.filter((one) => String(at(one, "hardwareIds")).includes(hardware));
