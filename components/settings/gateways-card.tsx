@@ -27,7 +27,7 @@ export function GatewaysCard() {
     <Card title="Gateways">
       <div className="grid gap-3">
         {data.data.length === 0 ? (
-          <p className="text-ink-3">None was heard of in the last hour. No device can come in.</p>
+          <p className="text-ink-3">None was heard of in the last ten minutes. No device can come in.</p>
         ) : (
           <Facts
             rows={data.data.map((gateway): [React.ReactNode, React.ReactNode] => [

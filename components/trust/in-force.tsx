@@ -25,7 +25,7 @@ export function InForcePanel({ fingerprint }: { fingerprint: string }) {
   return (
     <Card title="In force">
       {data.gateways.length === 0 ? (
-        <p className="text-ink-3">No gateway was heard of in the last hour, so nobody is let in anywhere.</p>
+        <p className="text-ink-3">No gateway was heard of in the last ten minutes, so nobody is let in anywhere.</p>
       ) : (
         <div className="grid gap-3">
           <LastChange change={data.change} />
@@ -59,8 +59,14 @@ function At({ gateway, staleSeconds }: { gateway: InForceAt; staleSeconds: numbe
   if (state === "silent") {
     return (
       <>
-        <Pill tone="bad">not heard of for {gateway.silentSeconds} s</Pill>
-        <span className="text-ink-2"> It uses what it knew for {staleSeconds} s at most, then lets nobody in.</span>
+        <Pill tone={gateway.silentSeconds > staleSeconds ? "warn" : "bad"}>
+          not heard of for {gateway.silentSeconds} s
+        </Pill>
+        <span className="text-ink-2">
+          {gateway.silentSeconds > staleSeconds
+            ? " Without the database it lets nobody in by now."
+            : ` Without the database it uses what it knew for ${staleSeconds} s, then lets nobody in.`}
+        </span>
       </>
     );
   }

@@ -46,12 +46,12 @@ export type ReplicaRow = {
   silentMs: number;
 };
 
-/** Those that did not say goodbye, and were heard of in the last hour. The newest five hundred. */
+/** Those that did not say goodbye, and were heard of in the last ten minutes. The newest five hundred. */
 export async function listReplicas(db: DbOrTx): Promise<ReplicaRow[]> {
   return db.$queryRaw<ReplicaRow[]>`
     SELECT id, host, "doorUrl", version, "startedAt", connections,
       (extract(epoch FROM clock_timestamp() - "heardAt") * 1000)::int AS "silentMs"
-    FROM gateway_replica WHERE "stoppedAt" IS NULL AND "heardAt" > clock_timestamp() - interval '1 hour'
+    FROM gateway_replica WHERE "stoppedAt" IS NULL AND "heardAt" > clock_timestamp() - interval '10 minutes'
     ORDER BY "startedAt" DESC, id LIMIT 500`;
 }
 

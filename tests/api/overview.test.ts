@@ -48,6 +48,17 @@ describe("with every back end down", () => {
   });
 });
 
+it("warns while a revocation takes longer than a second to be in force", async () => {
+  const { db } = test.console;
+  const lines = async () => (await readOverview()).attention.filter(({ kind }) => kind === "revocation");
+  expect(await lines()).toEqual([]);
+  const lateSince = new Date();
+  await db.revocationCanary.create({ data: { namespaceId: "default", tries: 2, lastDelayMs: 1_400, lateSince } });
+  expect(await lines()).toMatchObject([{ tone: "bad", since: lateSince.toISOString(), href: "/settings" }]);
+  await db.revocationCanary.update({ where: { namespaceId: "default" }, data: { lateSince: null } });
+  expect(await lines()).toEqual([]);
+});
+
 it("says first when a forged header got through the proxy in front, and only where there is one", async () => {
   const { console: own } = test;
   const ctx = requestCtx(own, "test");

@@ -93,7 +93,8 @@ export const listGateways = endpoint({
   method: "GET",
   path: "/api/v1/gateways",
   permission: "setting.read",
-  summary: "The gateway processes that were heard of in the last hour, and how soon a revocation is in force at them",
+  summary:
+    "The gateway processes that were heard of in the last ten minutes, and how soon a revocation is in force at them",
   reply: GatewayList,
 });
 
