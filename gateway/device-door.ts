@@ -13,11 +13,12 @@ import type { DoorMetrics } from "./door-metrics.ts";
 import { createEst, type Est } from "./est.ts";
 import { isEst } from "./est-path.ts";
 import { DEVICE_TRAFFIC, forward } from "./forward.ts";
+import type { HandshakeFailure } from "./handshake-failure.ts";
 import { createLiveConnections } from "./live-connections.ts";
 import { createMenderDoor, type MenderDoor } from "./mender-door.ts";
 import type { MenderUpstream } from "./mender-upstream.ts";
 import { isDownload, mapPath } from "./path-map.ts";
-import { type Peer, readPeer } from "./peer.ts";
+import { addressOf, type Peer, readPeer } from "./peer.ts";
 import { isProvisioning, provision, refuseDevice } from "./provisioning.ts";
 import { type GatewayReplica, openReplica } from "./replica.ts";
 import { type DoorReply, nowhere, sendReply, UNAVAILABLE } from "./replies.ts";
@@ -82,6 +83,8 @@ export async function openDeviceDoor(options: {
     metrics,
     limits: LIMITS,
     onConnection: (socket: TLSSocket) => live.add(socket, readPeer(socket)),
+    onHandshakeFailed: (failure: HandshakeFailure, socket: TLSSocket) =>
+      log.refused({ leaf: null, address: addressOf(socket) }, failure),
   } as const;
   const opened = await openTlsDoor({
     ...shared,

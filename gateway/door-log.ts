@@ -7,8 +7,15 @@ export type DoorLog = {
   /** `deviceUuid` is null for a certificate that waits. */
   visited(visit: { fingerprint: string; deviceUuid: string | null; address: string }): void;
   /** `code` comes from a closed list. */
-  refused(peer: Peer, refusal: { readonly code: string; readonly sentence: string }): void;
+  refused(peer: Peer, refusal: Refusal): void;
   close(): Promise<void>;
+};
+
+type Refusal = {
+  readonly code: string;
+  readonly sentence: string;
+  /** The authority of ours that signed the peer's certificate. */
+  readonly authorityId?: string | null;
 };
 
 const REFUSALS_EVERY_MS = 500;
@@ -34,11 +41,10 @@ export function openDoorLog(ctx: Ctx): DoorLog {
       const known = refusals.get(key);
       if (known === undefined && refusals.size >= MAX_WAITING) return;
       refusals.set(key, {
-        fingerprint: leaf?.fingerprint ?? "",
+        leaf,
         code: refusal.code,
         sentence: refusal.sentence,
-        subjectDn: leaf?.subjectDn ?? null,
-        issuerDn: leaf?.issuerDn ?? null,
+        authorityId: refusal.authorityId ?? null,
         address: peer.address,
         count: (known?.count ?? 0) + 1,
         at: ctx.clock(),

@@ -1,10 +1,11 @@
 import type { MenderOutcome } from "#lib/contracts/console/mender.ts";
+import type { HandshakeCode } from "#lib/domain/refusals.ts";
 
 /** What the door counts, in Prometheus' text format. Labels come from closed lists, so the number of series is bounded. */
 export type DoorMetrics = {
   connectionOpened(): void;
   connectionClosed(): void;
-  handshakeFailed(): void;
+  handshakeFailed(code: HandshakeCode | "broken_off"): void;
   decided(code: string): void;
   replied(status: number): void;
   /** What came of an authentication request at the Mender door. */
@@ -18,9 +19,9 @@ export type DoorMetrics = {
 export function createDoorMetrics(): DoorMetrics {
   let open = 0;
   let handshakes = 0;
-  let failures = 0;
   let headerMode = "off";
   let revocation: readonly string[] = [];
+  const failures = new Map<string, number>();
   const decisions = new Map<string, number>();
   const replies = new Map<string, number>();
   const preauthorizations = new Map<string, number>();
@@ -32,9 +33,7 @@ export function createDoorMetrics(): DoorMetrics {
     connectionClosed() {
       open -= 1;
     },
-    handshakeFailed() {
-      failures += 1;
-    },
+    handshakeFailed: (code) => void failures.set(code, (failures.get(code) ?? 0) + 1),
     decided: (code) => void decisions.set(code, (decisions.get(code) ?? 0) + 1),
     replied: (status) => void replies.set(String(status), (replies.get(String(status)) ?? 0) + 1),
     preauthorized: (outcome) => void preauthorizations.set(outcome, (preauthorizations.get(outcome) ?? 0) + 1),
@@ -51,7 +50,7 @@ export function createDoorMetrics(): DoorMetrics {
         "# TYPE gatehouse_door_handshakes_total counter",
         `gatehouse_door_handshakes_total ${handshakes}`,
         "# TYPE gatehouse_door_handshake_failures_total counter",
-        `gatehouse_door_handshake_failures_total ${failures}`,
+        ...[...failures].map(([code, count]) => `gatehouse_door_handshake_failures_total{code="${code}"} ${count}`),
         "# TYPE gatehouse_door_decisions_total counter",
         ...[...decisions].map(([code, count]) => `gatehouse_door_decisions_total{code="${code}"} ${count}`),
         "# TYPE gatehouse_door_replies_total counter",

@@ -14,7 +14,11 @@ export type Peer = {
  * What the client sends as its chain is not looked at.
  */
 export function readPeer(socket: TLSSocket): Peer {
-  return { leaf: readLeaf(socket), address: (socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "") };
+  return { leaf: readLeaf(socket), address: addressOf(socket) };
+}
+
+export function addressOf(socket: TLSSocket): string {
+  return (socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "");
 }
 
 function readLeaf(socket: TLSSocket): Peer["leaf"] {

@@ -5,6 +5,7 @@ import type { SecureContextOptions, TLSSocket } from "node:tls";
 import type { Ctx } from "#lib/ctx.ts";
 import { type DoorCertificate, type DoorName, loadDoorCertificate } from "#services/authorities/service.ts";
 import type { DoorMetrics } from "./door-metrics.ts";
+import { type HandshakeFailure, handshakeFailureOf } from "./handshake-failure.ts";
 import { listenOn } from "./listen-on.ts";
 
 /** What both doors have in common: TLS with a certificate that renews itself, and bounds on what a client may hold. */
@@ -32,6 +33,8 @@ export type TlsDoorOptions = {
   metrics: DoorMetrics;
   limits: { requestMs: number; idleMs: number; connections: number };
   onConnection: (socket: TLSSocket) => void;
+  /** A client that there is no connection with. */
+  onHandshakeFailed?: (failure: HandshakeFailure, socket: TLSSocket) => void;
   onRequest: (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean) => Promise<void>;
   /** Requests to upgrade that are taken as such; every other one is answered as if it had not asked. */
   upgrades?: {
@@ -75,7 +78,11 @@ export async function openTlsDoor(options: TlsDoorOptions): Promise<TlsDoor> {
     socket.on("error", (err) => ctx.log.debug({ err }, "a connection broke"));
     onConnection(socket);
   });
-  server.on("tlsClientError", () => metrics.handshakeFailed());
+  server.on("tlsClientError", (err: NodeJS.ErrnoException, socket) => {
+    const failure = handshakeFailureOf(err.code);
+    metrics.handshakeFailed(failure?.code ?? "broken_off");
+    if (failure !== null) options.onHandshakeFailed?.(failure, socket);
+  });
   server.on("request", (req, res) => void onRequest(req, res, false));
   server.on("checkContinue", (req, res) => void onRequest(req, res, true));
   const upgraded = new Set<TLSSocket>();

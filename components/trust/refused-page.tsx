@@ -16,7 +16,7 @@ import { api } from "#lib/client/api.ts";
 import { count } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
 import { queueParams, TRUST_PAGE_SIZE, toListQuery } from "#lib/client/trust-params.ts";
-import type { Refusal } from "#lib/contracts/console/certificates.ts";
+import type { Refusal } from "#lib/contracts/console/refusals.ts";
 import { commonName } from "./names.ts";
 
 const COLUMNS: readonly Column<Refusal>[] = [

@@ -46,10 +46,16 @@ import type {
 } from "#lib/contracts/console/keys.ts";
 import type { CreateMachineClient, MachineClient } from "#lib/contracts/console/machine-clients.ts";
 import type { MenderDeviceReport, MenderLogEntry, MenderReport } from "#lib/contracts/console/mender.ts";
+import type { Notice } from "#lib/contracts/console/notices.ts";
 import type { AddSignature, OpenpgpKey } from "#lib/contracts/console/openpgp.ts";
 import type { Overview } from "#lib/contracts/console/overview.ts";
 import type { ExpiringDevice, Forecast, Posture, PostureCode, PostureFinding } from "#lib/contracts/console/posture.ts";
 import type { Refusal, RefusalDetail, RefusalRate } from "#lib/contracts/console/refusals.ts";
+import type {
+  CampaignDevice,
+  CreateRenewalCampaign,
+  RenewalCampaign,
+} from "#lib/contracts/console/renewal-campaigns.ts";
 import type { GatewayList, InForce, Publication } from "#lib/contracts/console/revocation.ts";
 import type { ServerCa, ServerCaDevice } from "#lib/contracts/console/server-ca.ts";
 import type { CreateUpdate, Preview, Update, UpdateDevice, UpdateSummary } from "#lib/contracts/console/updates.ts";
@@ -138,6 +144,15 @@ export const api = {
   listExpiringDevices: (params: ListParams, signal?: Signal) =>
     get<Page<ExpiringDevice>>("/api/v1/trust/forecast/devices", params, signal),
   getPosture: (signal?: Signal) => get<Posture>("/api/v1/trust/posture", {}, signal),
+  listNotices: (params: ListParams, signal?: Signal) => get<Page<Notice>>("/api/v1/notices", params, signal),
+  listRenewalCampaigns: (params: ListParams, signal?: Signal) =>
+    get<Page<RenewalCampaign>>("/api/v1/renewal-campaigns", params, signal),
+  getRenewalCampaign: (id: string, signal?: Signal) =>
+    get<RenewalCampaign>(`/api/v1/renewal-campaigns/${at(id)}`, {}, signal),
+  listCampaignDevices: (id: string, params: ListParams, signal?: Signal) =>
+    get<Page<CampaignDevice>>(`/api/v1/renewal-campaigns/${at(id)}/devices`, params, signal),
+  createRenewalCampaign: (body: CreateRenewalCampaign) => post<RenewalCampaign>("/api/v1/renewal-campaigns", body),
+  closeRenewalCampaign: (id: string) => post<RenewalCampaign>(`/api/v1/renewal-campaigns/${at(id)}/close`),
   listPostureFindings: (code: PostureCode, params: ListParams, signal?: Signal) =>
     get<Page<PostureFinding>>(`/api/v1/trust/posture/${code}`, params, signal),
 

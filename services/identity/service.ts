@@ -9,7 +9,7 @@ export {
   listProvisioningCredentials,
   revokeProvisioningCredential,
 } from "./bootstrap.ts";
-export { countTrust, getCertificate, listCertificates, listRefusals } from "./certificates.ts";
+export { countTrust, getCertificate, listCertificates } from "./certificates.ts";
 export { type BuildCtx, buildCredentials } from "./credentials-build.ts";
 export type { IdentityCtx } from "./ctx.ts";
 export { rejectCertificate } from "./decisions.ts";
@@ -34,6 +34,8 @@ export {
   type ProvisioningRefusal,
   provisionDevice,
 } from "./provision.ts";
+export { listRefusalRates } from "./refusal-rates.ts";
+export { admitRefused, getRefusal, listRefusals, type RefusedVisit, recordRefusals } from "./refusals.ts";
 export { joinGroup, registerDevice, unregisterDevice } from "./registration.ts";
 export { holdCertificate, releaseCertificate, revokeCertificate, revokeCertificatesOfDevice } from "./revoke.ts";
 export { countDevicesWithout, listServerCaDevices } from "./server-ca-devices.ts";
@@ -42,10 +44,8 @@ export {
   type AdmissionFacts,
   admitNewcomer,
   type Claim,
-  type RefusedVisit,
   readAdmissionFacts,
   recordPending,
-  recordRefusals,
   recordVisits,
   type Visit,
 } from "./visits.ts";

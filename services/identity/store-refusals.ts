@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { ListRefusals, Refusal } from "#lib/contracts/console/certificates.ts";
-import { encodeCursor, type Page } from "#lib/contracts/console/common.ts";
+import { encodeCursor } from "#lib/contracts/console/common.ts";
+import type { ListRefusals } from "#lib/contracts/console/refusals.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
 import { containing, decodeTimeCursor, fingerprintPrefix } from "./list-query.ts";
@@ -12,8 +12,13 @@ export type RefusalBatchRow = {
   fingerprint: string;
   code: string;
   sentence: string;
+  /** For people: since when, by whom. */
+  detail: string | null;
   subjectDn: string | null;
   issuerDn: string | null;
+  authorityId: string | null;
+  /** DER. */
+  certificate: Uint8Array | null;
   address: string;
   count: number;
   at: Date;
@@ -25,22 +30,30 @@ export async function addRefusals(db: DbOrTx, namespaceId: string, given: readon
   const keyOf = (row: RefusalBatchRow) => `${row.fingerprint}:${row.code}`;
   const batch = [...given].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   await db.$executeRaw`
-    INSERT INTO refused_attempt
-      (id, "namespaceId", fingerprint, code, sentence, "subjectDn", "issuerDn", address, count, "firstAt", "lastAt")
-    SELECT id, ${namespaceId}, fingerprint, code, sentence, subject, issuer, address, count, at, at FROM unnest(
+    INSERT INTO refused_attempt (id, "namespaceId", fingerprint, code, sentence, detail, "subjectDn", "issuerDn", "authorityId",
+      certificate, address, count, "firstAt", "lastAt")
+    SELECT id, ${namespaceId}, fingerprint, code, sentence, detail, subject, issuer, authority,
+      decode(certificate, 'base64'), address, count, at, at
+    FROM unnest(
       ${batch.map(() => randomUUID())}::uuid[],
       ${batch.map((row) => row.fingerprint)}::text[],
       ${batch.map((row) => row.code)}::text[],
       ${batch.map((row) => row.sentence)}::text[],
+      ${batch.map((row) => row.detail)}::text[],
       ${batch.map((row) => row.subjectDn)}::text[],
       ${batch.map((row) => row.issuerDn)}::text[],
+      ${batch.map((row) => row.authorityId)}::uuid[],
+      ${batch.map((row) => (row.certificate === null ? null : Buffer.from(row.certificate).toString("base64")))}::text[],
       ${batch.map((row) => row.address)}::text[],
       ${batch.map((row) => row.count)}::int[],
       ${batch.map((row) => row.at.toISOString())}::timestamptz[]
-    ) AS added(id, fingerprint, code, sentence, subject, issuer, address, count, at)
+    ) AS added(id, fingerprint, code, sentence, detail, subject, issuer, authority, certificate, address, count, at)
     ON CONFLICT ("namespaceId", fingerprint, code) DO UPDATE SET
       count = least(refused_attempt.count::bigint + excluded.count, 2147483647)::int,
       sentence = excluded.sentence,
+      detail = excluded.detail,
+      "authorityId" = excluded."authorityId",
+      certificate = excluded.certificate,
       address = excluded.address,
       "lastAt" = greatest(refused_attempt."lastAt", excluded."lastAt")`;
 }
@@ -54,32 +67,94 @@ export async function capRefusals(db: DbOrTx, namespaceId: string): Promise<void
     )`;
 }
 
-export async function listRefusals(db: DbOrTx, namespaceId: string, query: ListRefusals): Promise<Page<Refusal>> {
-  const filter: Prisma.RefusedAttemptWhereInput = { namespaceId, AND: textFilter(query.q) };
-  const rows = await db.refusedAttempt.findMany({
+export type DecidedRow = {
+  fingerprint: string;
+  tbsSha256: string | null;
+  state: string;
+  decidedAt: Date | null;
+  decidedBy: string | null;
+  revokedAt: Date | null;
+  revocationReason: string | null;
+  note: string | null;
+  graceUntil: Date | null;
+};
+
+/** What was decided about certificates of these fingerprints, or with these signed parts. */
+export async function listDecided(
+  db: DbOrTx,
+  namespaceId: string,
+  leaves: readonly { fingerprint: string; tbsSha256: string }[],
+): Promise<DecidedRow[]> {
+  if (leaves.length === 0) return [];
+  const fingerprints = leaves.map(({ fingerprint }) => fingerprint);
+  const signedParts = leaves.map(({ tbsSha256 }) => tbsSha256);
+  return db.deviceCertificate.findMany({
+    where: { namespaceId, OR: [{ fingerprint: { in: fingerprints } }, { tbsSha256: { in: signedParts } }] },
+    select: {
+      fingerprint: true,
+      tbsSha256: true,
+      state: true,
+      decidedAt: true,
+      decidedBy: true,
+      revokedAt: true,
+      revocationReason: true,
+      note: true,
+      graceUntil: true,
+    },
+    orderBy: { createdAt: "asc" },
+    take: 4_000,
+  });
+}
+
+const COLUMNS = {
+  id: true,
+  fingerprint: true,
+  code: true,
+  sentence: true,
+  detail: true,
+  subjectDn: true,
+  issuerDn: true,
+  authorityId: true,
+  address: true,
+  count: true,
+  firstAt: true,
+  lastAt: true,
+} as const satisfies Prisma.RefusedAttemptSelect;
+
+export type RefusalRow = Prisma.RefusedAttemptGetPayload<{ select: typeof COLUMNS }>;
+
+export async function listRefusals(
+  db: DbOrTx,
+  namespaceId: string,
+  query: ListRefusals,
+): Promise<{ rows: RefusalRow[]; nextCursor: string | null; total: number }> {
+  const filter: Prisma.RefusedAttemptWhereInput = {
+    namespaceId,
+    ...(query.code === undefined ? {} : { code: query.code }),
+    ...(query.authorityId === undefined ? {} : { authorityId: query.authorityId }),
+    AND: textFilter(query.q),
+  };
+  const found = await db.refusedAttempt.findMany({
     where: query.cursor === undefined ? filter : { AND: [filter, beforeCursor(query.cursor)] },
     orderBy: [{ lastAt: "desc" }, { id: "desc" }],
     take: query.limit + 1,
+    select: COLUMNS,
   });
-  const page = rows.slice(0, query.limit);
-  const last = rows.length > query.limit ? page.at(-1) : undefined;
+  const rows = found.slice(0, query.limit);
+  const last = found.length > query.limit ? rows.at(-1) : undefined;
   return {
-    data: page.map((row) => ({
-      id: row.id,
-      fingerprint: row.fingerprint === "" ? null : row.fingerprint,
-      code: row.code,
-      sentence: row.sentence,
-      subject: row.subjectDn,
-      issuer: row.issuerDn,
-      address: row.address,
-      count: row.count,
-      firstAt: row.firstAt.toISOString(),
-      lastAt: row.lastAt.toISOString(),
-    })),
+    rows,
     nextCursor: last === undefined ? null : encodeCursor([last.lastAt.toISOString(), last.id]),
     total: await db.refusedAttempt.count({ where: filter }),
-    totalIsExact: true,
   };
+}
+
+export async function findRefusal(
+  db: DbOrTx,
+  namespaceId: string,
+  id: string,
+): Promise<(RefusalRow & { certificate: Uint8Array | null }) | null> {
+  return db.refusedAttempt.findFirst({ where: { namespaceId, id }, select: { ...COLUMNS, certificate: true } });
 }
 
 export async function countRefusals(db: DbOrTx, namespaceId: string, since: Date): Promise<number> {

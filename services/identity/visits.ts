@@ -15,7 +15,6 @@ import { applyDecision, lockCertificate, lockOf } from "./decisions.ts";
 import { admitRenewal } from "./renewals.ts";
 import * as store from "./store.ts";
 import * as allowlist from "./store-allowlist.ts";
-import * as refusals from "./store-refusals.ts";
 import { recordAddresses, touchCertificates } from "./store-visits.ts";
 
 /** The subject's organizational unit that marks a certificate made for a simulated device. For people only: it admits nobody. */
@@ -173,18 +172,6 @@ export async function recordVisits(
     deviceUuid === null ? [] : [{ uuid: deviceUuid, at, address }],
   );
   await touchDevices(ctx.db, ctx.namespaceId, seen);
-}
-
-export type RefusedVisit = refusals.RefusalBatchRow;
-
-/** Counts refused attempts, any number in one statement, and forgets the oldest beyond the cap. */
-export async function recordRefusals(ctx: Ctx, batch: readonly RefusedVisit[]): Promise<void> {
-  if (batch.length === 0) return;
-  await ctx.db.$transaction(async (tx) => {
-    await refusals.addRefusals(tx, ctx.namespaceId, batch);
-    await refusals.capRefusals(tx, ctx.namespaceId);
-    await publishEvent(tx, ctx.namespaceId, { topic: "refusal", subjectId: "" });
-  });
 }
 
 async function insertVisited(tx: DbOrTx, ctx: Ctx, visit: Visit): Promise<void> {

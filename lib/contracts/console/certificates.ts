@@ -204,29 +204,3 @@ export const allowCertificate = endpoint({
   status: 201,
   reply: Certificate,
 });
-
-export const Refusal = z.object({
-  id: Uuid,
-  fingerprint: Fingerprint.nullable(),
-  code: z.string(),
-  sentence: z.string(),
-  subject: z.string().nullable(),
-  issuer: z.string().nullable(),
-  address: z.string(),
-  count: z.number().int(),
-  firstAt: Instant,
-  lastAt: Instant,
-});
-export type Refusal = z.infer<typeof Refusal>;
-
-export const ListRefusals = ListQuery;
-export type ListRefusals = z.infer<typeof ListRefusals>;
-
-export const listRefusals = endpoint({
-  method: "GET",
-  path: "/api/v1/refusals",
-  permission: "refusal.read",
-  summary: "Attempts the device door refused, latest first",
-  query: ListRefusals,
-  reply: pageOf(Refusal),
-});

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Certificate, ListCertificates } from "#lib/contracts/console/certificates.ts";
+import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import {
   countTrust,
   listCertificates,
@@ -11,6 +12,7 @@ import {
 } from "#services/identity/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { actorOf, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { createSoftwareCa } from "#tests/pki/software-ca.ts";
 
 const support = actorOf("support");
 const admin = actorOf("admin");
@@ -106,12 +108,15 @@ describe("listCertificates", () => {
 });
 
 describe("refusals", () => {
+  let leaf: CertificateFacts;
+  beforeAll(async () => {
+    leaf = (await (await createSoftwareCa()).issue()).certificate;
+  });
   const attempt = (change: Partial<RefusedVisit> = {}): RefusedVisit => ({
-    fingerprint: "ab".repeat(32),
+    leaf,
     code: "unknown_authority",
     sentence: "Unknown.",
-    subjectDn: "CN=x",
-    issuerDn: "CN=y",
+    authorityId: null,
     address: "192.0.2.1",
     count: 1,
     at: world.clock.now,
@@ -122,7 +127,7 @@ describe("refusals", () => {
     const later = new Date(world.clock.now.getTime() + 1000);
     await recordRefusals(world.ctx, [attempt(), attempt({ code: "expired" })]);
     await recordRefusals(world.ctx, [attempt({ count: 4, at: later, address: "192.0.2.2" })]);
-    await recordRefusals(world.ctx, [attempt({ fingerprint: "", code: "no_certificate", subjectDn: null })]);
+    await recordRefusals(world.ctx, [attempt({ leaf: null, code: "no_certificate" })]);
     const page = await listRefusals(world.ctx, support, { limit: 50 });
     expect(page.total).toBe(3);
     expect(page.data[0]).toMatchObject({
@@ -138,16 +143,16 @@ describe("refusals", () => {
   it("are capped: the oldest are forgotten first", async () => {
     const flood = Array.from({ length: 1_100 }, (_, index) =>
       attempt({
-        fingerprint: randomBytes(32).toString("hex"),
+        leaf: { ...leaf, fingerprint: randomBytes(32).toString("hex") },
         at: new Date(world.clock.now.getTime() + 10_000 + index),
       }),
     );
     await recordRefusals(world.ctx, flood);
     const page = await listRefusals(world.ctx, support, { limit: 200 });
     expect(page.total).toBe(1_000);
-    expect(page.data[0]?.fingerprint).toBe(flood.at(-1)?.fingerprint);
+    expect(page.data[0]?.fingerprint).toBe(flood.at(-1)?.leaf?.fingerprint);
     const kept = new Set((await world.ctx.db.refusedAttempt.findMany()).map(({ fingerprint }) => fingerprint));
-    expect(kept.has(flood[99]?.fingerprint ?? "")).toBe(false);
-    expect(kept.has(flood[100]?.fingerprint ?? "")).toBe(true);
+    expect(kept.has(flood[99]?.leaf?.fingerprint ?? "")).toBe(false);
+    expect(kept.has(flood[100]?.leaf?.fingerprint ?? "")).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-import * as endpoints from "#lib/contracts/console/certificates.ts";
+import * as endpoints from "#lib/contracts/console/refusals.ts";
 import { methods, route } from "#lib/http/route.ts";
 import { listRefusals } from "#services/identity/service.ts";
 
