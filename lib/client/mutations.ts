@@ -6,6 +6,7 @@ import type { CreateEnrolmentToken } from "#lib/contracts/console/enrolment.ts";
 import type { RepositoryName } from "#lib/contracts/console/keys.ts";
 import type { CreateMachineClient } from "#lib/contracts/console/machine-clients.ts";
 import type { AddSignature } from "#lib/contracts/console/openpgp.ts";
+import type { CreateRenewalCampaign } from "#lib/contracts/console/renewal-campaigns.ts";
 import type { CreateUpdate, Update } from "#lib/contracts/console/updates.ts";
 import { api } from "./api.ts";
 import { keys } from "./keys.ts";
@@ -241,4 +242,25 @@ export function useTakeKeyOffline(repository: RepositoryName) {
 export function useReSign(repository: RepositoryName) {
   const refresh = useRefresh(keys.signingKeys.all, keys.overview.all);
   return useMutation({ mutationFn: () => api.reSign(repository), onSuccess: refresh });
+}
+
+export function useCreateRenewalCampaign() {
+  const refresh = useRefresh(keys.certificates.all);
+  return useMutation({
+    mutationFn: (body: CreateRenewalCampaign) => api.createRenewalCampaign(body),
+    onSuccess: refresh,
+  });
+}
+
+export function useCloseRenewalCampaign(id: string) {
+  const refresh = useRefresh(keys.certificates.all);
+  return useMutation({ mutationFn: () => api.closeRenewalCampaign(id), onSuccess: refresh });
+}
+
+export function useAdmitRefused(id: string) {
+  const refresh = useRefresh(keys.refusals.all, keys.certificates.all, keys.devices.all);
+  return useMutation({
+    mutationFn: (body: { name?: string; note?: string }) => api.admitRefused(id, body),
+    onSuccess: refresh,
+  });
 }

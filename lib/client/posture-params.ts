@@ -18,6 +18,19 @@ export const expiringParams = {
   cursor: parseAsString.withDefault(""),
 };
 
+/** Which devices of a renewal campaign are listed. */
+export const campaignParams = {
+  progress: parseAsString.withDefault(""),
+  away: parseAsString.withDefault(""),
+  cursor: parseAsString.withDefault(""),
+};
+
+/** Open ones, unless the URL says `settled`. */
+export const noticeParams = {
+  state: parseAsStringLiteral(["open", "settled"] as const).withDefault("open"),
+  cursor: parseAsString.withDefault(""),
+};
+
 export const findingParams = { cursor: parseAsString.withDefault("") };
 
 export type ExpiringParams = {
