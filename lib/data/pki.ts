@@ -3,7 +3,13 @@ import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { readBounded } from "#lib/http/body.ts";
 import { OCSP_LIMITS } from "#lib/pki/ocsp-request.ts";
 import { getRevokingAuthority } from "#services/authorities/service.ts";
-import { answerOcsp, createOcspMemory, getCrl, type OcspMemory } from "#services/revocation/service.ts";
+import {
+  answerOcsp,
+  createOcspMemory,
+  getCrl,
+  type OcspMemory,
+  type PublishedCrl,
+} from "#services/revocation/service.ts";
 import { type Console, getConsole } from "./context.ts";
 import { ctxOfRequest } from "./request.ts";
 
@@ -31,7 +37,11 @@ export async function servePkiFile(req: Request): Promise<Response> {
     const { certificateDer } = await getRevokingAuthority(ctx, id);
     return bytesFor(req, certificateDer, { type: "application/pkix-cert", seconds: CERTIFICATE_CACHE_SECONDS });
   }
-  const list = await getCrl(ctx, id, kind === ".crl" ? "full" : "delta");
+  const name = `${id}${kind}`;
+  // Lists can be long: those who ask at the same time share one reading.
+  const reading = readings.get(name) ?? getCrl(ctx, id, kind === ".crl" ? "full" : "delta");
+  readings.set(name, reading);
+  const list = await reading.finally(() => readings.delete(name));
   return bytesFor(req, list.der, {
     type: "application/pkix-crl",
     seconds: LIST_CACHE_SECONDS,
@@ -114,6 +124,7 @@ function copy(der: Buffer): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(der);
 }
 
+const readings = new Map<string, Promise<PublishedCrl>>();
 const memories = new WeakMap<object, OcspMemory>();
 
 /** One a process and copy of this module: what it keeps is only signatures. */

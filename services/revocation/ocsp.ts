@@ -11,6 +11,8 @@ import * as store from "./store.ts";
 
 const VALID_MS = 3_600_000;
 const REMEMBERED_ANSWERS = 5_000;
+/** Anybody may ask, and must not keep the console from its database: who comes beyond that is told to try later. */
+export const MOST_QUESTIONS = 32;
 
 /** A signed answer, or one that says without signature why there is none. */
 export type OcspAnswer = {
@@ -21,12 +23,14 @@ export type OcspAnswer = {
 
 /** What a process keeps between questions. */
 export type OcspMemory = {
+  /** Questions that the database is being asked about. */
+  running: number;
   readonly answers: Map<string, { der: Buffer; thisUpdate: Date; nextUpdate: Date }>;
   readonly responders: Map<string, { responder: OcspResponder; until: Date }>;
 };
 
 export function createOcspMemory(): OcspMemory {
-  return { answers: new Map(), responders: new Map() };
+  return { running: 0, answers: new Map(), responders: new Map() };
 }
 
 /**
@@ -45,6 +49,16 @@ export async function answerOcsp(ctx: Ctx, memory: OcspMemory, request: Buffer):
     if (!isAppError(error, "pki.malformed") && !isAppError(error, "request.too_large")) throw error;
     return { der: ocspError("malformedRequest"), times: null };
   }
+  if (memory.running >= MOST_QUESTIONS) return { der: ocspError("tryLater"), times: null };
+  memory.running += 1;
+  try {
+    return await answerParsed(ctx, memory, parsed);
+  } finally {
+    memory.running -= 1;
+  }
+}
+
+async function answerParsed(ctx: Ctx, memory: OcspMemory, parsed: OcspRequest): Promise<OcspAnswer> {
   const authorities = await listRevokingAuthorities(ctx);
   const now = ctx.clock();
   const authority = authorities.find(

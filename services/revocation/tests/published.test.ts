@@ -8,7 +8,9 @@ import type { Ctx } from "#lib/ctx.ts";
 import { requestCtx } from "#lib/data/context.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
 import { readCrl } from "#lib/pki/crl.ts";
-import { publishCrls } from "#services/revocation/service.ts";
+import { ocspError } from "#lib/pki/ocsp.ts";
+import { MOST_QUESTIONS } from "#services/revocation/ocsp.ts";
+import { answerOcsp, createOcspMemory, publishCrls } from "#services/revocation/service.ts";
 import { startTestConsole, type TestConsole } from "#tests/harness/console.ts";
 import { serveRoutes } from "#tests/harness/console-http.ts";
 import { addLeaf, type KnownLeaf, setState } from "#tests/harness/revocation.ts";
@@ -133,6 +135,16 @@ describe("what an authority publishes", () => {
     folder.run("ocsp -issuer stranger.pem -serial 0x01 -reqout req.der");
     expect(await ask(Buffer.from(readBase64("req.der"), "base64"))).toEqual([200, "30030a0106"]);
     expect(await byOcsp(" -serial 0x77")).toMatch(/0x77: unknown/);
+  });
+
+  it("answers as many questions at once as it can, and tells the others to try later", async () => {
+    folder.run("ocsp -issuer ca.pem -cert leaf.pem -reqout req.der");
+    const question = Buffer.from(readBase64("req.der"), "base64");
+    const memory = createOcspMemory();
+    const asked = Array.from({ length: MOST_QUESTIONS + 3 }, () => answerOcsp(ctx, memory, question));
+    const tryLater = (await Promise.all(asked)).filter(({ der }) => der.equals(ocspError("tryLater")));
+    expect(tryLater).toHaveLength(3);
+    expect((await answerOcsp(ctx, memory, question)).der.length).toBeGreaterThan(100);
   });
 
   it("has nothing of authorities that are only recognised, of others or of none", async () => {
