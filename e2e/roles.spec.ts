@@ -9,6 +9,7 @@ const CHANGES: readonly { path: (install: Install) => string; names: readonly (s
   { path: ({ sample }) => `/devices/${sample.device}`, names: ["Update…"] },
   { path: ({ sample }) => `/devices/${sample.device}?tab=certificate`, names: ["Revoke…"] },
   { path: () => "/trust", names: ["Allow a certificate…", "Approve…", "Reject…"] },
+  { path: () => "/trust/allowlist", names: ["Import a list…"] },
   { path: () => "/trust/enrolment", names: ["New credential…", "New token…"] },
   { path: () => "/access", names: ["Build tools…"] },
   { path: () => "/images", names: ["Upload"] },

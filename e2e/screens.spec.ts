@@ -40,6 +40,8 @@ const SCREENS: readonly Screen[] = [
   { name: "trust-forecast", path: () => "/trust/forecast" },
   { name: "trust-forecast-weeks", path: () => "/trust/forecast?by=weeks" },
   { name: "trust-expiring", path: () => "/trust/forecast/devices" },
+  { name: "trust-campaigns", path: () => "/trust/campaigns" },
+  { name: "trust-notices", path: () => "/trust/notices" },
   { name: "trust-posture", path: () => "/trust/posture" },
   { name: "trust-finding", path: () => "/trust/posture/weak_key" },
   { name: "images", path: () => "/images" },
@@ -66,6 +68,22 @@ const DIALOGS: readonly Screen[] = [
     path: () => "/trust",
     open: async (page) => {
       await page.getByRole("button", { name: "Approve…" }).first().click();
+      await dialog(page);
+    },
+  },
+  {
+    name: "dialog-allow",
+    path: () => "/trust/allowlist",
+    open: async (page) => {
+      await page.getByRole("button", { name: "Allow a certificate…" }).first().click();
+      await dialog(page);
+    },
+  },
+  {
+    name: "dialog-import",
+    path: () => "/trust/allowlist",
+    open: async (page) => {
+      await page.getByRole("button", { name: "Import a list…" }).first().click();
       await dialog(page);
     },
   },

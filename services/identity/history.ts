@@ -49,6 +49,7 @@ function explain(entry: AuditEntry, asked: AuditEntry | undefined): string | nul
     facts.by === "policy of the authority" ? "Its authority admits all that it signed." : null,
     facts.enrolmentToken === undefined ? null : "It was enrolled with a token.",
     facts.provisioningCredential === undefined ? null : "It registered with a provisioning credential.",
+    textOf("Asked for by the device's own certificate ", facts.renewalOf),
     Array.isArray(facts.replaced) && facts.replaced.length > 0
       ? `It took the place of ${facts.replaced.join(", ")}.`
       : null,

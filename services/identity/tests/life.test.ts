@@ -2,10 +2,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Selection } from "#lib/contracts/console/certificate-batches.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import {
+  addAllowlistEntry,
+  admitNewcomer,
   approveCertificate,
   approveCertificates,
   getCertificate,
   holdCertificate,
+  issueDevice,
   lapseWaiting,
   listCertificates,
   matchCertificates,
@@ -231,6 +234,20 @@ it("visits are remembered with the first that was let in and the newest twenty a
   expect(shown.addresses).toHaveLength(20);
   const { namespaceId } = world.ctx;
   expect(await world.ctx.db.certificateAddress.count({ where: { namespaceId } })).toBeLessThanOrEqual(21);
+});
+
+it("the first decision is explained, however a certificate came in", async () => {
+  const first = async (fingerprint: string) => (await getCertificate(world.ctx, admin, fingerprint)).decisions.at(-1);
+  const issued = await issueDevice(world.ctx, admin, { name: "Truck 1", hardwareId: "rpi4" });
+  expect(await first(issued.fingerprint)).toMatchObject({ action: "certificate.issue", by: "admin", outcome: "done" });
+  const { certificate: listed } = await ca.issue();
+  await addAllowlistEntry(world.ctx, admin, { kind: "spki", value: listed.spkiSha256 });
+  await admitNewcomer(world.ctx, visitOf(listed, authorityId));
+  expect((await first(listed.fingerprint))?.why).toContain("spki");
+  await world.ctx.db.authority.updateMany({ where: { id: authorityId }, data: { policy: "allow_all" } });
+  const { certificate: any } = await ca.issue();
+  await admitNewcomer(world.ctx, visitOf(any, authorityId));
+  expect((await first(any.fingerprint))?.why).toContain("authority");
 });
 
 it("keys of older records are noted once", async () => {
