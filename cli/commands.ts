@@ -45,13 +45,14 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "client create",
-    synopsis: "--name N --scope S,S [--expires 30d] [--certificate FILE]",
+    synopsis: "--name N --scope S,S [--expires 30d] [--certificate FILE] [--from 10.1.0.0/16,…]",
     summary: "make a machine client for build tools and print its id and secret as JSON",
     options: {
       name: { type: "string", required: true },
       scope: { type: "string", required: true },
       expires: { type: "string" },
       certificate: { type: "string" },
+      from: { type: "string" },
     },
     run: async (given) => {
       await ensureClient();

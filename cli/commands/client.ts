@@ -20,10 +20,20 @@ export async function createClient(given: Given): Promise<number> {
   }
   const expiresIn = typeof given.expires === "string" ? parseDurationSeconds("expires", given.expires) : null;
   if (expiresIn !== null && expiresIn > LONGEST_SECONDS) throw new UsageError("--expires may be at most 3650d");
+  const networks = CreateMachineClient.shape.sourceNetworks.safeParse(
+    typeof given.from === "string" ? given.from.split(",").map((word) => word.trim()) : undefined,
+  );
+  if (!networks.success) throw new UsageError("--from takes addresses or ranges like 10.1.0.0/16");
   const certificatePem = typeof given.certificate === "string" ? await readPem(given.certificate) : undefined;
   return withInstall(async ({ ctx }) => {
     const expiresAt = expiresIn === null ? null : new Date(ctx.clock().getTime() + expiresIn * 1_000);
-    const made = await createMachineClientUntil(ctx, SHELL, { name: name.data, scopes, certificatePem, expiresAt });
+    const made = await createMachineClientUntil(ctx, SHELL, {
+      name: name.data,
+      scopes,
+      certificatePem,
+      sourceNetworks: networks.data,
+      expiresAt,
+    });
     console.log(JSON.stringify({ clientId: made.clientId, clientSecret: made.clientSecret }));
     return 0;
   });

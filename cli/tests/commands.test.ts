@@ -37,6 +37,7 @@ describe("the command line", { timeout: 60_000 }, () => {
     [["client", "create", "--name", "n", "--scope", "treehub:push,everything"]],
     [["client", "create", "--name", "n", "--scope", "treehub:push,treehub:push"]],
     [["client", "create", "--name", "n", "--scope", "repo:read", "--certificate", "/nowhere"]],
+    [["client", "create", "--name", "n", "--scope", "repo:read", "--from", "10.0.0.0/33"]],
     [["migrate", "now"]],
     [[]],
   ])("answers %j with the usage and exit code 2", async (words) => {
@@ -88,7 +89,8 @@ describe("the command line", { timeout: 60_000 }, () => {
     });
 
     it("prints a new machine client as JSON alone, with the scopes it was given", async () => {
-      const words = ["client", "create", "--name", "push", "--scope", "treehub:push,repo:read", "--expires", "30d"];
+      const line = "client create --name push --scope treehub:push,repo:read --expires 30d --from 10.0.0.7";
+      const words = line.split(" ");
       const outcome = await gatehouse(words);
       expect(outcome.code).toBe(0);
       expect(JSON.parse(outcome.stdout)).toEqual({
@@ -97,9 +99,13 @@ describe("the command line", { timeout: 60_000 }, () => {
       });
       const { clientId } = JSON.parse(outcome.stdout) as { clientId: string };
       const [client] = await query(
-        `SELECT scopes, "expiresAt" - "createdAt" > interval '29 days' AS long FROM machine_client WHERE "clientId" = '${clientId}'`,
+        `SELECT scopes, "sourceNetworks", "expiresAt" - "createdAt" > interval '29 days' AS long FROM machine_client WHERE "clientId" = '${clientId}'`,
       );
-      expect(client).toEqual({ scopes: ["treehub:push", "repo:read"], long: true });
+      expect(client).toEqual({
+        scopes: ["treehub:push", "repo:read"],
+        sourceNetworks: ["10.0.0.7/32"],
+        long: true,
+      });
     });
 
     it("finds the audit log intact, and altered when an entry was altered", async () => {
