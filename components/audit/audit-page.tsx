@@ -161,6 +161,7 @@ function TargetLink({ entry }: { entry: AuditEntry }) {
 function hrefOf(kind: AuditEntry["target"]["kind"], id: string): string | null {
   if (kind === "device") return `/devices/${id}`;
   if (kind === "certificate") return `/trust/certificates/${id}`;
+  if (kind === "renewal_campaign") return `/trust/campaigns/${id}`;
   if (kind === "image") return `/images/${encodeURIComponent(id)}`;
   return kind === "update" ? `/updates/${id}` : null;
 }

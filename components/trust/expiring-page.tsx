@@ -15,9 +15,10 @@ import { SimulatedTag } from "#components/ui/tag.tsx";
 import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
 import { api } from "#lib/client/api.ts";
 import { keys } from "#lib/client/keys.ts";
-import { expiringParams, toExpiringQuery } from "#lib/client/posture-params.ts";
+import { type ExpiringParams, expiringParams, toExpiringQuery } from "#lib/client/posture-params.ts";
 import { TRUST_PAGE_SIZE } from "#lib/client/trust-params.ts";
-import type { ExpiringDevice } from "#lib/contracts/console/posture.ts";
+import type { ExpiringDevice, ExpirySelection } from "#lib/contracts/console/posture.ts";
+import { CampaignButton } from "./campaign-button.tsx";
 import { SEEN } from "./expiry-bars.tsx";
 
 const COLUMNS: readonly Column<ExpiringDevice>[] = [
@@ -60,6 +61,8 @@ const COLUMNS: readonly Column<ExpiringDevice>[] = [
 
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
 
+const SEEN_NAMES = ["day", "week", "month", "silent", "never"] as const;
+
 /** The devices behind one number of the forecast. */
 export function ExpiringPage() {
   const [params, setParams] = useQueryStates(expiringParams, { history: "push", scroll: false });
@@ -76,6 +79,11 @@ export function ExpiringPage() {
         trail={{ href: "/trust/forecast", label: "Forecast" }}
         title="Expiring certificates"
         meta={selectionText(params)}
+        actions={
+          params.q === "" ? (
+            <CampaignButton devices={{ expiring: selectionOf(params) }} count={data?.total ?? 0} />
+          ) : null
+        }
       />
       <div className="mb-3.5">
         <SearchField
@@ -112,6 +120,17 @@ export function ExpiringPage() {
       )}
     </>
   );
+}
+
+/** What the URL says, as the campaign is told it; what it does not know is left out. */
+function selectionOf({ from, until, seen, simulated }: ExpiringParams): ExpirySelection {
+  const classes = SEEN_NAMES.filter((name) => seen.includes(name));
+  return {
+    ...(from === "" ? {} : { from }),
+    ...(until === "" ? {} : { until }),
+    ...(classes.length === 0 ? {} : { seen: classes }),
+    ...(simulated === "true" || simulated === "false" ? { simulated } : {}),
+  };
 }
 
 function selectionText({ from, until, seen }: { from: string; until: string; seen: readonly string[] }): string {

@@ -17,6 +17,7 @@ import { keys } from "#lib/client/keys.ts";
 import { findingParams } from "#lib/client/posture-params.ts";
 import { TRUST_PAGE_SIZE, toListQuery } from "#lib/client/trust-params.ts";
 import type { PostureCode, PostureFinding } from "#lib/contracts/console/posture.ts";
+import { CampaignButton } from "./campaign-button.tsx";
 
 const COLUMNS: readonly Column<PostureFinding>[] = [
   {
@@ -72,6 +73,7 @@ export function FindingsPage({ code }: { code: PostureCode }) {
         trail={{ href: "/trust/posture", label: "Posture" }}
         title={check?.title ?? "Posture"}
         meta={check?.why}
+        actions={<CampaignButton devices={{ check: code }} count={check?.devices ?? 0} />}
       />
       {check === undefined ? null : (
         <div className="mb-3.5">

@@ -4,6 +4,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { CalendarCheck } from "lucide-react";
 import Link from "next/link";
 import { useQueryStates } from "nuqs";
+import { ButtonLink } from "#components/ui/button.tsx";
 import { Card } from "#components/ui/card.tsx";
 import { type Column, DataTable } from "#components/ui/data-table.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
@@ -42,6 +43,9 @@ export function ForecastPage() {
           checked={simulated === "false"}
           onChange={(event) => void setParams({ simulated: event.target.checked ? "false" : null })}
         />
+        <div className="sm:ml-auto">
+          <ButtonLink href="/trust/campaigns">Renewal campaigns</ButtonLink>
+        </div>
       </div>
       {error === null ? null : <ErrorPanel what="The forecast" error={error} retry={() => void refetch()} />}
       {data === undefined && error !== null ? null : data !== undefined && isEmpty(data) ? (

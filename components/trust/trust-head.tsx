@@ -59,6 +59,7 @@ export function TrustHead() {
           tab("/trust/enrolment", "Enrolment", undefined),
           tab("/trust/forecast", "Forecast", undefined),
           tab("/trust/posture", "Posture", undefined),
+          tab("/trust/notices", "Notices", undefined),
         ]}
       />
       {allowing ? <AllowDialog onClose={() => setAllowing(false)} /> : null}
