@@ -20,6 +20,7 @@ import type { Attention } from "#lib/contracts/console/overview.ts";
 const ICONS: Record<Attention["kind"], LucideIcon> = {
   pending: ShieldQuestionMark,
   refused: DoorClosed,
+  unusual_refusals: DoorClosed,
   failing: CircleX,
   expiring: Hourglass,
   unverified: ShieldX,

@@ -10,14 +10,15 @@ import { Fingerprint } from "#components/ui/digest.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { Pager, usePaging } from "#components/ui/pager.tsx";
-import { SearchField } from "#components/ui/search-field.tsx";
 import { RelativeTime } from "#components/ui/time.tsx";
 import { api } from "#lib/client/api.ts";
 import { count } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
-import { queueParams, TRUST_PAGE_SIZE, toListQuery } from "#lib/client/trust-params.ts";
+import { refusalParams, TRUST_PAGE_SIZE, toListQuery } from "#lib/client/trust-params.ts";
 import type { Refusal } from "#lib/contracts/console/refusals.ts";
 import { commonName } from "./names.ts";
+import { RefusalActions } from "./refusal-actions.tsx";
+import { RefusalFilters } from "./refusal-filters.tsx";
 
 const COLUMNS: readonly Column<Refusal>[] = [
   {
@@ -25,7 +26,7 @@ const COLUMNS: readonly Column<Refusal>[] = [
     head: "Who",
     rowHeader: true,
     wrap: true,
-    cell: ({ subject, fingerprint, sentence }) => (
+    cell: ({ subject, fingerprint, sentence, detail }) => (
       <div className="min-w-32">
         {subject === null ? <span className="text-ink-2">No readable certificate</span> : commonName(subject)}
         {fingerprint === null ? null : (
@@ -33,7 +34,7 @@ const COLUMNS: readonly Column<Refusal>[] = [
             <Fingerprint value={fingerprint} />
           </div>
         )}
-        <div className="font-normal text-ink-2 sm:hidden">{sentence}</div>
+        <div className="font-normal text-ink-2 sm:hidden">{detail ?? sentence}</div>
       </div>
     ),
   },
@@ -43,12 +44,18 @@ const COLUMNS: readonly Column<Refusal>[] = [
     grow: true,
     wrap: true,
     from: "sm",
-    cell: ({ sentence, issuer, code }) => (
+    cell: ({ sentence, detail, authority }) => (
       <>
         {sentence}
-        {issuer !== null && code === "unknown_authority" ? (
-          <div className="text-sm text-ink-3">Signed by {issuer}</div>
-        ) : null}
+        {detail === null ? null : <div className="text-sm text-ink-2 wrap-anywhere">{detail}</div>}
+        {authority === null ? null : (
+          <div className="text-sm text-ink-3">
+            Signed by{" "}
+            <Link href={`/trust/authorities/${authority.id}`} prefetch={false} className="link">
+              {authority.name}
+            </Link>
+          </div>
+        )}
       </>
     ),
   },
@@ -77,28 +84,13 @@ const COLUMNS: readonly Column<Refusal>[] = [
     head: <span className="sr-only">What can be done</span>,
     align: "right",
     from: "sm",
-    cell: ({ code, fingerprint }) =>
-      fingerprint === null || !DECIDABLE.has(code) ? null : (
-        <Link href={`/trust/certificates/${fingerprint}`} prefetch={false} className="link">
-          Look at it
-        </Link>
-      ),
+    cell: (it) => <RefusalActions refusal={it} />,
   },
 ];
 
-/** Refusals behind which a record stands about which a person can decide or has decided. */
-const DECIDABLE: ReadonlySet<string> = new Set([
-  "pending",
-  "revoked",
-  "rejected",
-  "held",
-  "superseded",
-  "another_certificate_allowed",
-]);
-
 /** Attempts that the door refused, counted per certificate and cause. */
 export function RefusedPage() {
-  const [params, setParams] = useQueryStates(queueParams, { history: "push", scroll: false });
+  const [params, setParams] = useQueryStates(refusalParams, { history: "push", scroll: false });
   const query = toListQuery(params);
   const { data, error, isPlaceholderData, refetch } = useQuery({
     queryKey: keys.refusals.list(query),
@@ -107,7 +99,8 @@ export function RefusedPage() {
   });
   const paging = usePaging(params.cursor, (cursor) => void setParams({ cursor }));
   const empty = data !== undefined && data.total === 0 && !isPlaceholderData;
-  if (empty && params.q === "") {
+  const filtered = params.q !== "" || params.code !== "" || params.authorityId !== "";
+  if (empty && !filtered) {
     return (
       <EmptyState icon={DoorClosed} title="Nobody was refused">
         Who comes to the device door and is not let in stands here with the reason, the address and how often they
@@ -117,20 +110,16 @@ export function RefusedPage() {
   }
   return (
     <>
-      <div className="mb-3.5 flex gap-2">
-        <SearchField
-          label="Search refusals"
-          placeholder="Subject, address, start of a fingerprint"
-          value={params.q}
-          onSearch={(q) => void setParams({ q, cursor: null }, { history: "replace" })}
-        />
-      </div>
+      <RefusalFilters
+        values={params}
+        onChange={(change) => void setParams({ ...change, cursor: null }, { history: "replace" })}
+      />
       {error === null ? null : <ErrorPanel what="The refusals" error={error} retry={() => void refetch()} />}
       {data === undefined && error !== null ? null : empty ? (
         <EmptyState
           icon={SearchX}
           title="No refusal matches"
-          actions={<Button onClick={() => void setParams({ q: null, cursor: null })}>Clear the search</Button>}
+          actions={<Button onClick={() => void setParams(null)}>Clear the filters</Button>}
         />
       ) : (
         <>

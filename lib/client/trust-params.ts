@@ -21,7 +21,15 @@ export const allowlistParams = {
   cursor: parseAsString.withDefault(""),
 };
 
-/** Of the waiting queue and of the refusals. */
+/** The state of the refused attempts in the URL. */
+export const refusalParams = {
+  code: parseAsString.withDefault(""),
+  authorityId: parseAsString.withDefault(""),
+  q: parseAsString.withDefault(""),
+  cursor: parseAsString.withDefault(""),
+};
+
+/** Of the waiting queue. */
 export const queueParams = { q: parseAsString.withDefault(""), cursor: parseAsString.withDefault("") };
 
 /** Of the enrolment page, which has two lists. */

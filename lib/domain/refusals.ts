@@ -51,7 +51,6 @@ export const REFUSALS = {
   altered_copy: {
     meaning: "It is a known certificate in another encoding.",
     mend: "Use the original file.",
-    remedy: "look",
   },
   revoked: {
     meaning: "Somebody revoked it.",

@@ -2,7 +2,9 @@ import type { BackendHealth } from "#lib/backends/backends.ts";
 import type { HeaderMode } from "#lib/contracts/console/header-mode.ts";
 import type { Notice } from "#lib/contracts/console/notices.ts";
 import type { Attention } from "#lib/contracts/console/overview.ts";
+import type { RefusalRate } from "#lib/contracts/console/refusals.ts";
 import type { MeasuredRevocation } from "#lib/contracts/console/revocation.ts";
+import { wordsOf } from "#lib/domain/refusals.ts";
 import type { FleetCounts } from "#services/fleet/service.ts";
 import type { RoleWarning } from "#services/signing-keys/service.ts";
 
@@ -15,6 +17,7 @@ type Facts = {
   roles: readonly RoleWarning[];
   headerMode: HeaderMode;
   measured: MeasuredRevocation | null;
+  refusals: readonly RefusalRate[];
 };
 
 /** What needs a person, most urgent first. A line with nothing behind it is not there. */
@@ -26,6 +29,7 @@ export function toAttention({
   roles,
   headerMode,
   measured,
+  refusals,
   notices,
 }: Facts): Attention[] {
   const lines: Attention[] = [
@@ -44,6 +48,7 @@ export function toAttention({
     ),
     toHeaderModeLine(headerMode),
     toRevocationLine(measured),
+    ...refusals.filter(({ isUnusual }) => isUnusual).map(toRateLine),
     ...roles.map(toMetadataLine),
     ...toNoticeLines(notices, "bad"),
     line("failing", "bad", {
@@ -112,6 +117,16 @@ function toNoticeLines(notices: readonly Notice[], tone: Notice["tone"]): Attent
     .map(({ text, href, at }) =>
       line("notice", tone, { count: 1, title: text, detail: null, href, since: new Date(at) }),
     );
+}
+
+function toRateLine({ code, lastHour, usualHour, topAddress }: RefusalRate): Attention {
+  const from = topAddress === null ? "" : ` Most came from ${topAddress}.`;
+  return line("unusual_refusals", "warn", {
+    count: lastHour,
+    title: `${lastHour} attempts were refused in the last hour: ${code}`,
+    detail: `Usual are ${usualHour}. ${wordsOf(code)?.meaning ?? ""}${from}`,
+    href: `/trust/refused?code=${code}`,
+  });
 }
 
 function toMetadataLine({ repository, role: { role, warning, renewal } }: RoleWarning): Attention {

@@ -11,7 +11,7 @@ import { listAudit } from "#services/audit/service.ts";
 import { listImages } from "#services/catalog/service.ts";
 import { countFleet } from "#services/fleet/service.ts";
 import { getHeaderMode } from "#services/header-mode/service.ts";
-import { countTrust, listCertificates } from "#services/identity/service.ts";
+import { countTrust, listCertificates, listRefusalRates } from "#services/identity/service.ts";
 import { listNotices } from "#services/posture/service.ts";
 import { listGateways } from "#services/revocation/service.ts";
 import { hasProvenUpdate, listUpdates } from "#services/rollouts/service.ts";
@@ -41,6 +41,7 @@ export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overvi
     headerMode,
     gateways,
     notices,
+    rates,
   ] = await Promise.all([
     countFleet(ctx, actor),
     countTrust(ctx, actor),
@@ -56,6 +57,7 @@ export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overvi
     getHeaderMode(ctx, actor),
     listGateways(ctx, actor),
     listNotices(ctx, actor, ListNotices.parse({ limit: NOTICES_SHOWN, state: "open" })),
+    listRefusalRates(ctx, actor),
   ]);
   return {
     attention: toAttention({
@@ -67,6 +69,7 @@ export async function getOverview(ctx: BackendCtx, actor: Actor): Promise<Overvi
       headerMode,
       measured: gateways.measured,
       notices: notices.data,
+      refusals: rates.data,
     }),
     devices: { total: fleet.total, seenLastHour: fleet.seenLastHour, byStatus: fleet.byStatus },
     updates: updates.data,

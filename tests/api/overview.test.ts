@@ -48,6 +48,17 @@ describe("with every back end down", () => {
   });
 });
 
+it("warns of a reason that the door refuses for more often than usual, and leads to those attempts", async () => {
+  const { db } = test.console;
+  const lines = async () => (await readOverview()).attention.filter(({ kind }) => kind === "unusual_refusals");
+  const hour = new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000);
+  const row = await db.refusalHour.create({ data: { namespaceId: "default", hour, code: "revoked", count: 50 } });
+  expect(await lines()).toEqual([]);
+  await db.refusalHour.updateMany({ where: { code: row.code }, data: { count: 51 } });
+  expect(await lines()).toMatchObject([{ tone: "warn", count: 51, href: "/trust/refused?code=revoked" }]);
+  await db.refusalHour.deleteMany({});
+});
+
 it("warns while a revocation takes longer than a second to be in force", async () => {
   const { db } = test.console;
   const lines = async () => (await readOverview()).attention.filter(({ kind }) => kind === "revocation");

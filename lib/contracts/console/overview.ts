@@ -18,6 +18,7 @@ export const Attention = z.object({
     "notice",
     "header_mode",
     "revocation",
+    "unusual_refusals",
   ]),
   tone: z.enum(["bad", "warn"]),
   count: z.number().int(),
