@@ -1,8 +1,9 @@
 import type { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createDb } from "#lib/db/client.ts";
+import { announceChange, openFleetCa } from "#services/authorities/service.ts";
 import { issueDevice, revokeCertificate } from "#services/identity/service.ts";
-import { getInForce, listGateways } from "#services/revocation/service.ts";
+import { getAuthorityInForce, getInForce, listGateways } from "#services/revocation/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import {
   type Credentials,
@@ -78,6 +79,24 @@ it("cuts a revoked certificate at each gateway, and says of each since when", as
     ]);
     for (const { delayMs } of inForce.gateways) expect(delayMs).toBeLessThan(1_000);
   });
+});
+
+it("says the same of an authority, and of a certificate whose authority was decided about last", async () => {
+  const device = await newDevice();
+  const { authorityId } = await openFleetCa(world.ctx);
+  const change = { fingerprint: null, authorityId, verb: "closed" };
+  await world.ctx.db.$transaction((tx) => announceChange(tx, world.ctx, change));
+  await eventually(async () => {
+    for (const inForce of [
+      await getAuthorityInForce(world.ctx, admin, authorityId),
+      await getInForce(world.ctx, admin, device.fingerprint),
+    ]) {
+      expect(inForce.change?.verb).toBe("closed");
+      expect(inForce.gateways.map(({ state }) => state)).toEqual(["in_force", "in_force"]);
+    }
+  });
+  const unknown = getAuthorityInForce(world.ctx, admin, crypto.randomUUID());
+  await expect(unknown).rejects.toMatchObject({ code: "authority.not_found" });
 });
 
 it("never lets a certificate in again that was revoked while a gateway was cut off, nor after a restart", async () => {

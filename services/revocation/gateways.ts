@@ -2,6 +2,7 @@ import { type Actor, requirePermission } from "#lib/authz/actor.ts";
 import type { Gateway, GatewayList, InForce, MeasuredRevocation } from "#lib/contracts/console/revocation.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import { getRevokingAuthority } from "#services/authorities/service.ts";
 import { type CanaryRow, findCanaryRow } from "./store-canary.ts";
 import * as store from "./store-gateways.ts";
 
@@ -59,12 +60,23 @@ export async function listLiveReplicas(ctx: Pick<Ctx, "db">): Promise<store.Repl
  */
 export async function getInForce(ctx: Ctx, actor: Actor, fingerprint: string): Promise<InForce> {
   requirePermission(actor, "certificate.read");
-  const { db, namespaceId } = ctx;
-  const certificate = await store.findAuthorityOf(db, namespaceId, fingerprint);
+  const certificate = await store.findAuthorityOf(ctx.db, ctx.namespaceId, fingerprint);
   if (certificate === null) {
     throw new AppError("certificate.not_found", "No certificate with this fingerprint is known here.");
   }
-  const change = await store.findLastChange(db, namespaceId, { fingerprint, authorityId: certificate.authorityId });
+  return inForceOf(ctx, { fingerprint, authorityId: certificate.authorityId });
+}
+
+/** Likewise of the last decision about an authority. @throws AppError `auth.forbidden` | `authority.not_found` */
+export async function getAuthorityInForce(ctx: Ctx, actor: Actor, authorityId: string): Promise<InForce> {
+  requirePermission(actor, "authority.read");
+  await getRevokingAuthority(ctx, authorityId);
+  return inForceOf(ctx, { fingerprint: null, authorityId });
+}
+
+async function inForceOf(ctx: Ctx, of: { fingerprint: string | null; authorityId: string | null }): Promise<InForce> {
+  const { db, namespaceId } = ctx;
+  const change = await store.findLastChange(db, namespaceId, of);
   const [replicas, applied] = await Promise.all([
     store.listReplicas(db),
     change === null ? [] : store.listApplied(db, change.id),

@@ -6,6 +6,7 @@ export {
   type Applied,
   acknowledgeChanges,
   endGateway,
+  getAuthorityInForce,
   getInForce,
   hearFromGateway,
   listGateways,

@@ -89,6 +89,15 @@ export const getInForce = endpoint({
   reply: InForce,
 });
 
+export const getAuthorityInForce = endpoint({
+  method: "GET",
+  path: "/api/v1/authorities/{id}/in-force",
+  permission: "authority.read",
+  summary: "Since when the last decision about an authority is in force at each gateway",
+  params: z.strictObject({ id: z.uuid() }),
+  reply: InForce,
+});
+
 export const listGateways = endpoint({
   method: "GET",
   path: "/api/v1/gateways",
