@@ -113,6 +113,7 @@ function Equal() {
 }
 
 export function NameList({ certificates }: { certificates: readonly Certificate[] }) {
+  if (certificates.length === 0) return null;
   return (
     <ul className="max-h-40 overflow-y-auto rounded-md border border-line">
       {certificates.map((certificate) => (

@@ -7,11 +7,9 @@ import { Facts } from "#components/ui/card.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
 import { Field, Input, Textarea } from "#components/ui/field.tsx";
 import { FormError } from "#components/ui/form-error.tsx";
-import { useApproveCertificates, useMatchCertificates } from "#lib/client/admission.ts";
-import { afterwards } from "#lib/client/afterwards.ts";
+import { useMatchCertificates } from "#lib/client/admission.ts";
 import { count, plural } from "#lib/client/format.ts";
-import { tellOutcome } from "./decision-outcome.ts";
-import { NoteField, noteOf } from "./note-field.tsx";
+import { ApproveDialog } from "./approve-dialog.tsx";
 
 /** As many as one question may hold. */
 const MOST = 10_000;
@@ -19,20 +17,18 @@ const MOST = 10_000;
 /** Compares who waits with a list of the fingerprints that are expected, and approves those that are on it. */
 export function CompareDialog({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState("");
-  const [note, setNote] = useState("");
+  const [deciding, setDeciding] = useState(false);
   const match = useMatchCertificates();
-  const approve = useApproveCertificates();
   const lines = fingerprintsIn(text);
   const waiting = match.data?.waiting ?? [];
   const change = (next: string) => {
     setText(next);
     match.reset();
   };
-  const submit = () =>
-    afterwards(approve.mutateAsync({ chosen: { fingerprints: waiting }, ...noteOf(note) }), (batch) => {
-      tellOutcome(batch, "approved");
-      onClose();
-    });
+  if (deciding) {
+    const everyone = { chosen: { fingerprints: waiting }, count: waiting.length };
+    return <ApproveDialog certificates={[]} everyone={everyone} onClose={onClose} />;
+  }
   return (
     <Dialog
       title="Compare with a list"
@@ -52,8 +48,8 @@ export function CompareDialog({ onClose }: { onClose: () => void }) {
               Compare {plural(lines.length, "fingerprint")}
             </Button>
           ) : (
-            <GuardedButton permission="certificate.decide" look="primary" busy={approve.isPending} onClick={submit}>
-              Approve the {count(waiting.length)} that match
+            <GuardedButton permission="certificate.decide" look="primary" onClick={() => setDeciding(true)}>
+              Approve the {count(waiting.length)} that match…
             </GuardedButton>
           )}
         </>
@@ -88,9 +84,7 @@ export function CompareDialog({ onClose }: { onClose: () => void }) {
             />
           </div>
         )}
-        {waiting.length === 0 ? null : <NoteField value={note} onChange={setNote} />}
         <FormError what="Not compared" error={match.error} fields={[]} />
-        <FormError what="Not approved" error={approve.error} fields={[]} />
       </div>
     </Dialog>
   );
