@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import https from "node:https";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { loadDoorCertificate } from "#services/authorities/service.ts";
 import { readHeaderMode, requestHeaderCheck } from "#services/header-mode/service.ts";
 import { allowCertificate, issueDevice, revokeCertificate } from "#services/identity/service.ts";
@@ -266,6 +266,7 @@ describe("an ingress controller", () => {
     const [port, other] = [await freePort(), await freePort()];
     const decision = `127.0.0.1:${decisions.port}`;
     const ingress = await startDevicesNginx({ ...(await proxyOf(port, other)), decision, mistakes: asIngress() });
+    onTestFinished(ingress.close);
     const ctx = { ...world.ctx, config: { ...world.ctx.config, DECISION_PUBLIC_URL: `https://localhost:${port}` } };
     world.clock.advance(6 * 60_000);
     const second = await openTestDecisions({ ctx, databaseUrl: database.url, door: door.door });
@@ -277,7 +278,6 @@ describe("an ingress controller", () => {
     // Let in, with no path of ours: this nginx then has nowhere to go.
     expect((await ask(port, device, "/")).status).toBe(500);
     await second.close();
-    await ingress.close();
   });
 });
 
@@ -308,6 +308,7 @@ describe("a proxy that passes on what clients send", () => {
       decision: `127.0.0.1:${decisions.port}`,
       mistakes,
     });
+    onTestFinished(sloppy.close);
     // Another gateway's test of another address: the question comes to the first.
     const ctx = { ...world.ctx, config: { ...world.ctx.config, DECISION_PUBLIC_URL: `https://localhost:${port}` } };
     expect((await through(device)).status).toBe(200);
@@ -324,7 +325,6 @@ describe("a proxy that passes on what clients send", () => {
     }
     expect(await through(device)).toMatchObject({ status: 503, code: "header_mode_off" });
     await second.close();
-    await sloppy.close();
 
     await decisions.mode.start();
     expect(await readHeaderMode(ctx)).toMatchObject({ state: "failed" });
