@@ -136,8 +136,8 @@ function readFacts(der: Buffer): CertificateFacts {
     ...alternativeNames(parsed),
     issuerDn: presentable(parsed.issuer),
     serialHex: openssl.serialNumber.toLowerCase(),
-    notBefore: validDate(parsed.notBefore),
-    notAfter: validDate(parsed.notAfter),
+    notBefore: agreedDate(parsed.notBefore, openssl.validFromDate),
+    notAfter: agreedDate(parsed.notAfter, openssl.validToDate),
     key: publicKeyFacts(publicKeyOf(openssl)),
     spkiSha256: sha256(Buffer.from(parsed.publicKey.rawData)),
     signatureHash: signatureHashOf(parsed),
@@ -252,8 +252,9 @@ function signatureHashOf(parsed: X509Certificate): string | null {
   return algorithm.hash?.name ?? "unknown";
 }
 
-function validDate(date: Date): Date {
-  if (Number.isNaN(date.getTime())) throw malformed();
+/** A day that does not exist, or a time in another zone, is read by each parser in its own way. */
+function agreedDate(date: Date, openssl: Date): Date {
+  if (Number.isNaN(date.getTime()) || date.getTime() !== openssl.getTime()) throw malformed();
   return date;
 }
 
