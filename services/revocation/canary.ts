@@ -10,7 +10,7 @@ import { openProbe, type Probe } from "./probe.ts";
 import * as store from "./store-canary.ts";
 
 /** A revocation is to be in force at every gateway within this. */
-export const LATE_MS = 1_000;
+const LATE_MS = 1_000;
 /** Upper bounds in milliseconds; what takes longer counts in the failures. */
 export const DELAY_BUCKETS_MS = [10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000] as const;
 const HOUR_MS = 3_600_000;

@@ -1,6 +1,6 @@
 /** Revocation's face to the other areas and processes; README.md says what it guarantees. */
 
-export { type CanaryResult, DELAY_BUCKETS_MS, findCanaryRecord, LATE_MS, measureRevocation } from "./canary.ts";
+export { type CanaryResult, DELAY_BUCKETS_MS, findCanaryRecord, measureRevocation } from "./canary.ts";
 export { getCrl, type PublishedCrl, publishCrls } from "./crl.ts";
 export {
   type Applied,
