@@ -65,7 +65,7 @@ type Row = { readonly kind: string; readonly decision: string; readonly door: Se
 type Made = { readonly kind: ZooKind; readonly shown: Shown | null };
 
 it("is judged alike at the device door and behind nginx, over TLS 1.2 and 1.3, new and with a session offered", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const made: Made[] = [];
   for (const kind of ZOO) made.push({ kind, shown: await bringIn(zoo, kind) });
