@@ -118,3 +118,20 @@ describe("set-up", () => {
     expect((await send({ token })).status).toBe(403);
   });
 });
+
+it("has a line for each open notice, and none once it is settled", async () => {
+  const { db } = test.console;
+  const notice = {
+    id: randomUUID(),
+    namespaceId: "default",
+    kind: "posture",
+    subject: "shared_key",
+    threshold: "found",
+  };
+  const href = "/trust/posture/shared_key";
+  await db.notice.create({ data: { ...notice, text: "One key, two devices", href, at: new Date() } });
+  const lines = async () => (await readOverview()).attention.filter(({ kind }) => kind === "notice");
+  expect(await lines()).toMatchObject([{ tone: "bad", title: "One key, two devices", href }]);
+  await db.notice.update({ where: { id: notice.id }, data: { settledAt: new Date() } });
+  expect(await lines()).toEqual([]);
+});
