@@ -5,7 +5,9 @@ import type { DbOrTx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
 import { containing, decodeTimeCursor, fingerprintPrefix } from "./list-query.ts";
 
-export const MAX_REFUSALS = 1_000;
+/** Of a namespace. The part that strangers can't fill is for what our authorities signed, and for those without a certificate. */
+const MOST_ROWS = 1_000;
+const MOST_STRANGERS = 800;
 
 export type RefusalBatchRow = {
   /** Empty when no certificate was shown or it could not be read. */
@@ -58,12 +60,18 @@ export async function addRefusals(db: DbOrTx, namespaceId: string, given: readon
       "lastAt" = greatest(refused_attempt."lastAt", excluded."lastAt")`;
 }
 
-/** Forgets the oldest beyond the cap. */
+/** Forgets the oldest beyond the caps: a flood of strangers leaves room for the refusals of devices that people look for. */
 export async function capRefusals(db: DbOrTx, namespaceId: string): Promise<void> {
   await db.$executeRaw`
     DELETE FROM refused_attempt WHERE id IN (
+      SELECT id FROM refused_attempt
+      WHERE "namespaceId" = ${namespaceId} AND "authorityId" IS NULL AND fingerprint <> ''
+      ORDER BY "lastAt" DESC, id DESC OFFSET ${MOST_STRANGERS}
+    )`;
+  await db.$executeRaw`
+    DELETE FROM refused_attempt WHERE id IN (
       SELECT id FROM refused_attempt WHERE "namespaceId" = ${namespaceId}
-      ORDER BY "lastAt" DESC, id DESC OFFSET ${MAX_REFUSALS}
+      ORDER BY "lastAt" DESC, id DESC OFFSET ${MOST_ROWS}
     )`;
 }
 

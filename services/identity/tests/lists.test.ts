@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Certificate, ListCertificates } from "#lib/contracts/console/certificates.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
@@ -140,7 +140,9 @@ describe("refusals", () => {
     expect(page.data.find(({ code }) => code === "no_certificate")).toMatchObject({ fingerprint: null, subject: null });
   });
 
-  it("are capped: the oldest are forgotten first", async () => {
+  it("are capped: the oldest are forgotten first, and strangers leave room for what our authorities signed", async () => {
+    const ours = { ...leaf, fingerprint: randomBytes(32).toString("hex") };
+    await recordRefusals(world.ctx, [attempt({ leaf: ours, code: "expired", authorityId: randomUUID() })]);
     const flood = Array.from({ length: 1_100 }, (_, index) =>
       attempt({
         leaf: { ...leaf, fingerprint: randomBytes(32).toString("hex") },
@@ -149,10 +151,11 @@ describe("refusals", () => {
     );
     await recordRefusals(world.ctx, flood);
     const page = await listRefusals(world.ctx, support, { limit: 200 });
-    expect(page.total).toBe(1_000);
+    expect(page.total).toBe(802);
     expect(page.data[0]?.fingerprint).toBe(flood.at(-1)?.leaf?.fingerprint);
     const kept = new Set((await world.ctx.db.refusedAttempt.findMany()).map(({ fingerprint }) => fingerprint));
-    expect(kept.has(flood[99]?.leaf?.fingerprint ?? "")).toBe(false);
-    expect(kept.has(flood[100]?.leaf?.fingerprint ?? "")).toBe(true);
+    expect([kept.has(ours.fingerprint), kept.has("")]).toEqual([true, true]);
+    expect(kept.has(flood[299]?.leaf?.fingerprint ?? "")).toBe(false);
+    expect(kept.has(flood[300]?.leaf?.fingerprint ?? "")).toBe(true);
   });
 });
