@@ -16,6 +16,8 @@ type Refusal = {
   readonly sentence: string;
   /** The authority of ours that signed the peer's certificate. */
   readonly authorityId?: string | null;
+  /** For people, where the one who refused knows best. */
+  readonly detail?: string;
 };
 
 const REFUSALS_EVERY_MS = 500;
@@ -45,6 +47,7 @@ export function openDoorLog(ctx: Ctx): DoorLog {
         code: refusal.code,
         sentence: refusal.sentence,
         authorityId: refusal.authorityId ?? null,
+        detail: refusal.detail ?? null,
         address: peer.address,
         count: (known?.count ?? 0) + 1,
         at: ctx.clock(),

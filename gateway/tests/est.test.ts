@@ -45,10 +45,10 @@ async function token(change: Partial<CreateEnrolmentToken> = {}) {
   return createEnrolmentToken(world.ctx, admin, input);
 }
 
-const isListed = (code: string) =>
+const isListed = (code: string, detail: object | null = null) =>
   eventually(async () => {
     const { data } = await listRefusals(world.ctx, admin, { limit: 200 });
-    expect(data.map((refusal) => refusal.code)).toContain(code);
+    expect(data.find((refusal) => refusal.code === code)).toMatchObject({ code, detail });
   });
 
 describe("for everybody", () => {
@@ -142,7 +142,7 @@ describe("simpleenroll with a token", () => {
     const late = await est.curl("simpleenroll", "-u", `late:${handout.secret}`, ...est.post("late"));
     expect(late).toMatchObject({ status: 403, code: "token_exhausted" });
     expect(world.registry.created.map(({ deviceId }) => deviceId)).not.toContain("late");
-    await isListed("token_exhausted");
+    await isListed("token_exhausted", expect.stringMatching(/^The token “Line 4”, made by admin, was good for 1\.$/));
   });
 
   it("lets one of many through on the last use, and leaves nothing of the others", async () => {
@@ -261,7 +261,9 @@ describe("who gets no certificate", () => {
     world.clock.advance(2 * DAY_MS);
     expect(await ask(expired.handout.secret)).toMatchObject({ code: "token_expired" });
     world.clock.now = now;
-    for (const code of ["token_unknown", "token_revoked", "token_expired", "csr_bad_proof"]) await isListed(code);
+    for (const code of ["token_unknown", "csr_bad_proof"]) await isListed(code);
+    await isListed("token_revoked", expect.stringContaining("was revoked by admin on "));
+    await isListed("token_expired", expect.stringContaining("was valid until "));
   });
 
   it("whoever tries again and again from one address, for a minute", async () => {

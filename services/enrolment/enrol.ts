@@ -36,7 +36,25 @@ export async function judgeToken(
   const token = await store.findToken(ctx.db, ctx.namespaceId, { secretHash });
   if (token === null) return refuse("token_unknown");
   const state = stateOf(token, ctx.clock());
-  return state === "active" || state === "exhausted" ? { token } : refuse(`token_${state}`);
+  return state === "active" || state === "exhausted" ? { token } : refuseToken(token, state);
+}
+
+/** Says to people which token it was, and since when it is no good. */
+function refuseToken(
+  token: store.TokenRow,
+  state: "not_yet_valid" | "expired" | "exhausted" | "revoked",
+): { refusal: EnrolmentRefusal } {
+  const day = (at: Date | null) => at?.toISOString().slice(0, 10) ?? "some day";
+  const since = {
+    not_yet_valid: `is valid from ${day(token.validFrom)}`,
+    expired: `was valid until ${day(token.validUntil)}`,
+    exhausted: `was good for ${token.usesAllowed}`,
+    revoked: `was revoked by ${token.revokedBy ?? "somebody"} on ${day(token.revokedAt)}`,
+  };
+  const { refusal } = refuse(`token_${state}`);
+  return {
+    refusal: { ...refusal, detail: `The token “${token.description}”, made by ${token.createdBy}, ${since[state]}.` },
+  };
 }
 
 const SECRET = /^ght_[A-Za-z0-9_-]{43}$/;
@@ -63,7 +81,7 @@ export async function enrolDevice(
   const deviceUuid = uuidOfKey(ctx.namespaceId, request.spkiSha256);
   const known = await findOfKey(ctx, ctx.db, { deviceUuid, spkiSha256: request.spkiSha256 });
   if (known !== null) return known;
-  if (token.usesLeft <= 0) return refuse("token_exhausted");
+  if (token.usesLeft <= 0) return refuseToken(token, "exhausted");
   const deviceId = wishedId(asked.wish) ?? wishedId(request.commonName) ?? deviceUuid;
   // Looked up first, so that a client which asks every few seconds leaves no trail of audit entries.
   if (await isTaken(ctx, deviceId, deviceUuid)) return refuse("device_already_registered");
@@ -105,7 +123,7 @@ async function make(ctx: IdentityCtx, order: Order, newcomer: Newcomer): Promise
     if (!isAppError(error, "enrolment_token.used_up")) throw error;
     // Its id must stay free. Another request with the same key and another token may have got through meanwhile.
     if (!(await isDeviceNamed(ctx.db, ctx.namespaceId, deviceUuid))) await unregisterDevice(ctx, deviceUuid);
-    return refuse("token_exhausted");
+    return refuseToken(token, "exhausted");
   }
 }
 

@@ -3,6 +3,8 @@ export type EnrolmentRefusal = {
   readonly code: (typeof ENROLMENT_REFUSALS)[number];
   readonly sentence: string;
   readonly status: 400 | 401 | 403 | 404 | 409 | 429 | 503;
+  /** For people of this install; the client never gets it. */
+  readonly detail?: string;
 };
 
 export const ENROLMENT_REFUSALS = [

@@ -32,6 +32,8 @@ export type RefusedVisit = {
   readonly sentence: string;
   /** The authority of ours that signed it. */
   readonly authorityId: string | null;
+  /** What the one who refused knows best; else it is found out here. */
+  readonly detail?: string | null;
   readonly address: string;
   readonly count: number;
   readonly at: Date;
@@ -73,7 +75,7 @@ async function explained(ctx: Ctx, batch: readonly RefusedVisit[]): Promise<stor
       subjectDn: leaf?.subjectDn ?? null,
       issuerDn: leaf?.issuerDn ?? null,
       certificate: leaf?.der ?? null,
-      detail: detailOf({ ...visit, leaf, authority, authorities, record }),
+      detail: visit.detail ?? detailOf({ ...visit, leaf, authority, authorities, record }),
     };
   });
 }
