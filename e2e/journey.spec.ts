@@ -120,7 +120,7 @@ async function approve(page: Page): Promise<string> {
   await dialog.getByLabel("Fingerprint you expect").fill(fingerprint256);
   await expect(dialog.getByText("The same, all 64 digits.")).toBeVisible();
   await keepScreen(page, "journey-3-approve");
-  const answered = page.waitForResponse((response) => response.url().endsWith("/approve"));
+  const answered = page.waitForResponse((response) => response.url().endsWith("/approve-many"));
   await dialog.getByRole("button", { name: "Approve this device" }).click();
   expect((await answered).status()).toBe(200);
   await expect.poll(() => knock(system, credentials), { timeout: 1_000, intervals: [50] }).toBe(200);
@@ -190,7 +190,7 @@ async function revoke(page: Page, credentials: string): Promise<void> {
   await dialog.getByLabel("Reason").selectOption("keyCompromise");
   await dialog.getByLabel("Note").fill("its key was found on a forum");
   expect(await kept.get("/director/1.root.json")).toBe(200);
-  const answered = page.waitForResponse((response) => response.url().endsWith("/revoke"));
+  const answered = page.waitForResponse((response) => response.url().endsWith("/revoke-many"));
   await dialog.getByRole("button", { name: "Revoke 1 certificate" }).click();
   expect((await answered).status()).toBe(200);
   const revokedAt = performance.now();
