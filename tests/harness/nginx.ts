@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventually } from "#tests/harness/eventually.ts";
 
-export type TestNginx = { readonly port: number; log(): string; close(): Promise<void> };
+export type TestNginx = { readonly port: number; readonly pid: number; log(): string; close(): Promise<void> };
 
 type Change = readonly [string, string];
 
@@ -50,6 +50,7 @@ export async function startDevicesNginx(options: {
   servicesToken: string;
   /** What somebody got wrong. */
   mistakes?: readonly Change[];
+  workers?: "auto";
 }): Promise<TestNginx> {
   const { port, mistakes = [] } = options;
   const devices: Change[] = [
@@ -73,6 +74,7 @@ export async function startDevicesNginx(options: {
       { file: "deploy/nginx/devices.conf", changes: devices },
       { file: "examples/protected-app/nginx.conf", changes: app },
     ],
+    workers: options.workers ?? 1,
     certificates: "/etc/nginx/devices.",
   });
 }
@@ -88,6 +90,7 @@ async function runNginx(it: {
   configurations: readonly { file: string; changes: readonly Change[] }[];
   /** What the paths of certificate and key begin with. */
   certificates: string;
+  workers?: 1 | "auto";
 }): Promise<TestNginx> {
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-nginx-"));
   const at = (name: string) => join(folder, name);
@@ -104,7 +107,7 @@ async function runNginx(it: {
   const user = process.getuid?.() === 0 ? "user root;" : "";
   writeFileSync(
     at("nginx.conf"),
-    `${user} daemon off; worker_processes 1; pid ${at("pid")}; error_log ${at("error.log")} info;
+    `${user} daemon off; worker_processes ${it.workers ?? 1}; pid ${at("pid")}; error_log ${at("error.log")} info;
     events { worker_connections 512; }
     http { access_log off; ${temporary.join(" ")} include ${at("secrets.conf")}; ${included.join(" ")} }`,
   );
@@ -120,6 +123,7 @@ async function runNginx(it: {
   });
   return {
     port: it.port,
+    pid: child.pid ?? 0,
     log,
     async close() {
       child.kill("SIGQUIT");
