@@ -46,12 +46,14 @@ export function AuthoritiesPage() {
   return (
     <>
       <div className="mb-3.5 flex flex-wrap gap-2">
-        <SearchField
-          label="Search authorities"
-          placeholder="Name or subject"
-          value={params.q}
-          onSearch={(q) => void setParams({ q, cursor: null }, { history: "replace" })}
-        />
+        <div className="w-full sm:w-auto sm:flex-1">
+          <SearchField
+            label="Search authorities"
+            placeholder="Name or subject"
+            value={params.q}
+            onSearch={(q) => void setParams({ q, cursor: null }, { history: "replace" })}
+          />
+        </div>
         <div className="flex-1" />
         <GuardedButton permission="authority.manage" onClick={() => setOpen("upload")}>
           <Upload aria-hidden />
@@ -100,14 +102,13 @@ const COLUMNS: readonly Column<Authority>[] = [
     id: "name",
     head: "Name",
     rowHeader: true,
-    grow: true,
     wrap: true,
     cell: ({ id, name, fingerprint, keyType, hasKey }) => (
       <>
         <Link href={`/trust/authorities/${id}`} prefetch={false} className="link">
           {name}
         </Link>
-        <div className="text-sm font-normal text-ink-3">
+        <div className="text-sm font-normal text-ink-3 md:min-w-56">
           <Fingerprint value={fingerprint} /> {keyType}
           {hasKey ? "" : ", recognised only"}
         </div>
@@ -134,7 +135,7 @@ const COLUMNS: readonly Column<Authority>[] = [
       );
     },
   },
-  { id: "policy", head: "Newcomers", from: "md", wrap: true, cell: ({ rules }) => POLICIES[rules.policy] },
+  { id: "policy", head: "Newcomers", from: "md", grow: true, wrap: true, cell: ({ rules }) => POLICIES[rules.policy] },
   { id: "allowed", head: "Allowed", align: "right", cell: ({ certificates }) => count(certificates.allowed) },
   {
     id: "waiting",

@@ -1,5 +1,6 @@
 "use client";
 
+import { useId } from "react";
 import { DensityButton } from "#components/ui/density-button.tsx";
 import { Input, Select } from "#components/ui/field.tsx";
 import { SearchField } from "#components/ui/search-field.tsx";
@@ -24,6 +25,7 @@ const KEY_TYPES = ["P-256", "P-384", "P-521", "RSA-2048", "RSA-3072", "RSA-4096"
 /** What the list of certificates is narrowed by. */
 export function CertificateFilters({ values, onChange }: CertificateFiltersProps) {
   const authorities = useAuthorityOptions();
+  const endsId = useId();
   const chosen = (field: keyof CertificateFilterValues) => ({
     className: "h-[34px]",
     value: values[field],
@@ -67,11 +69,13 @@ export function CertificateFilters({ values, onChange }: CertificateFiltersProps
           ))}
         </Select>
       </div>
-      <div className="w-40 max-sm:w-full">
+      <div className="flex items-center gap-2 max-sm:w-full">
+        <label htmlFor={endsId} className="shrink-0 text-ink-2">
+          Ends before
+        </label>
         <Input
+          id={endsId}
           type="date"
-          aria-label="Ends before"
-          title="Ends before"
           className="h-[34px]"
           value={values.endsBefore.slice(0, 10)}
           onChange={({ target }) => onChange({ endsBefore: target.value === "" ? "" : `${target.value}T00:00:00Z` })}

@@ -55,7 +55,7 @@ export function ForecastPage() {
       ) : (
         <>
           {data === undefined ? null : <InShort forecast={data} simulated={simulated} />}
-          {buckets === undefined ? null : (
+          {buckets === undefined || buckets.every(({ total }) => total === 0) ? null : (
             <ExpiryBars
               buckets={buckets}
               label={`Certificates that end in the next ${by}, by when their device was seen`}
@@ -106,7 +106,7 @@ function InShort({ forecast, simulated }: { forecast: Forecast; simulated: strin
 function columnsOf(by: "months" | "weeks", simulated: string): readonly Column<ExpiryBucket>[] {
   const number = (value: number, bucket: ExpiryBucket, seen: readonly SeenClass[]) =>
     value === 0 ? (
-      <span className="text-ink-3">0</span>
+      <span className="px-1 text-ink-3">0</span>
     ) : (
       <Link
         href={expiringHref(bucket, seen, simulated)}

@@ -41,7 +41,7 @@ export function PosturePage() {
         )}
       </Card>
       {passed.length === 0 ? null : (
-        <Card title="In order">
+        <Card title="Looked for and not found">
           <ul className="grid gap-1.5">
             {passed.map(({ code, title }) => (
               <li key={code} className="flex items-start gap-2">

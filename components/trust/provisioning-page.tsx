@@ -65,12 +65,14 @@ export function ProvisioningPage() {
       ) : (
         <>
           <div className="mb-3.5 flex flex-wrap gap-2">
-            <SearchField
-              label="Search credentials"
-              placeholder="Description"
-              value={params.q}
-              onSearch={(q) => void setParams({ q, cursor: null }, { history: "replace" })}
-            />
+            <div className="w-full sm:w-auto sm:flex-1">
+              <SearchField
+                label="Search credentials"
+                placeholder="Description"
+                value={params.q}
+                onSearch={(q) => void setParams({ q, cursor: null }, { history: "replace" })}
+              />
+            </div>
             <div className="flex-1" />
             {create}
           </div>

@@ -27,7 +27,7 @@ const COLUMNS: readonly Column<Refusal>[] = [
     rowHeader: true,
     wrap: true,
     cell: ({ subject, fingerprint, sentence, detail }) => (
-      <div className="min-w-32">
+      <div className="min-w-32 lg:min-w-72">
         {subject === null ? <span className="text-ink-2">No readable certificate</span> : commonName(subject)}
         {fingerprint === null ? null : (
           <div className="text-sm font-normal text-ink-3">

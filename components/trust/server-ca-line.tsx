@@ -15,7 +15,7 @@ export function ServerCaLine() {
   return (
     <p className="mt-4 text-ink-2">
       Devices know the doors by{" "}
-      <Link href="/trust/authorities/server-ca" className="link">
+      <Link href="/trust/authorities/server-ca" className="link underline">
         the server CA
       </Link>
       {data === undefined ? (

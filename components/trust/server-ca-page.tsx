@@ -65,7 +65,7 @@ export function ServerCaPage() {
           <ErrorPanel what="The server CA" error={serverCa.error} retry={() => void serverCa.refetch()} />
         )}
         {serverCa.data === undefined ? null : <ServerCaCards serverCa={serverCa.data} />}
-        <div className="max-w-72">
+        <div className="max-w-80">
           <Segmented
             label="Devices to list"
             value={params.has}

@@ -15,6 +15,7 @@ export function Tabs({ label, tabs }: { label: string; tabs: readonly Tab[] }) {
       {tabs.map((tab) => (
         <Link
           key={tab.href}
+          ref={tab.current ? bringIntoSight : null}
           href={tab.href}
           scroll={false}
           {...(tab.onOpen && {
@@ -37,4 +38,11 @@ export function Tabs({ label, tabs }: { label: string; tabs: readonly Tab[] }) {
       ))}
     </nav>
   );
+}
+
+/** On a phone only some fit: the open one is among them. The page itself stays where it is. */
+function bringIntoSight(tab: HTMLElement | null): void {
+  const strip = tab?.parentElement;
+  if (tab === null || !strip) return;
+  strip.scrollLeft = tab.offsetLeft - strip.offsetLeft - (strip.clientWidth - tab.offsetWidth) / 2;
 }
