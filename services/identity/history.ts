@@ -49,16 +49,16 @@ function explain(entry: AuditEntry, asked: AuditEntry | undefined): string | nul
     facts.by === "policy of the authority" ? "Its authority admits all that it signed." : null,
     facts.enrolmentToken === undefined ? null : "It was enrolled with a token.",
     facts.provisioningCredential === undefined ? null : "It registered with a provisioning credential.",
-    textOf("Asked for by the device's own certificate ", facts.renewalOf),
+    textOf("Asked for by the device's own certificate ", facts.renewalOf, "."),
     Array.isArray(facts.replaced) && facts.replaced.length > 0
       ? `It took the place of ${facts.replaced.join(", ")}.`
       : null,
-    textOf("Reason: ", facts.reason),
+    textOf("Reason: ", facts.reason, "."),
     textOf("", facts.note),
   ].filter((part) => part !== null && part !== "");
   return parts.length === 0 ? null : parts.join(" ");
 }
 
-function textOf(prefix: string, value: unknown): string {
-  return typeof value === "string" && value !== "" ? `${prefix}${value}` : "";
+function textOf(before: string, value: unknown, after = ""): string {
+  return typeof value === "string" && value !== "" ? `${before}${value}${after}` : "";
 }
