@@ -95,6 +95,17 @@ it("says the same of an authority, and of a certificate whose authority was deci
       expect(inForce.gateways.map(({ state }) => state)).toEqual(["in_force", "in_force"]);
     }
   });
+  // Beyond ten changes, and whichever of the two was last.
+  const { fingerprint } = device;
+  for (let turn = 0; turn < 11; turn++) {
+    for (const next of [
+      { fingerprint, verb: `held ${turn}` },
+      { ...change, verb: `changed ${turn}` },
+    ]) {
+      await world.ctx.db.$transaction((tx) => announceChange(tx, world.ctx, next));
+      expect((await getInForce(world.ctx, admin, fingerprint)).change?.verb).toBe(next.verb);
+    }
+  }
   const unknown = getAuthorityInForce(world.ctx, admin, crypto.randomUUID());
   await expect(unknown).rejects.toMatchObject({ code: "authority.not_found" });
 });

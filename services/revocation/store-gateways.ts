@@ -71,7 +71,7 @@ export async function findLastChange(
       (SELECT id, verb, at FROM admission_change
         WHERE "namespaceId" = ${namespaceId} AND fingerprint IS NULL AND "authorityId" = ${of.authorityId}::uuid
         ORDER BY id DESC LIMIT 1)
-    ) AS told ORDER BY id DESC LIMIT 1`;
+    ) AS told ORDER BY told.id DESC LIMIT 1`;
   return row ?? null;
 }
 
