@@ -105,7 +105,7 @@ const COLUMNS: readonly Column<Authority>[] = [
     wrap: true,
     cell: ({ id, name, fingerprint, keyType, hasKey }) => (
       <>
-        <Link href={`/trust/authorities/${id}`} prefetch={false} className="link">
+        <Link href={`/trust/authorities/${id}`} prefetch={false} className="link inline-block py-1">
           {name}
         </Link>
         <div className="text-sm font-normal text-ink-3 md:min-w-56">
