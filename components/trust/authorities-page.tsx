@@ -108,7 +108,7 @@ const COLUMNS: readonly Column<Authority>[] = [
         <Link href={`/trust/authorities/${id}`} prefetch={false} className="link inline-block py-1">
           {name}
         </Link>
-        <div className="text-sm font-normal text-ink-3 md:min-w-56">
+        <div className="text-sm font-normal text-ink-3 md:min-w-72">
           <Fingerprint value={fingerprint} /> {keyType}
           {hasKey ? "" : ", recognised only"}
         </div>
@@ -122,7 +122,7 @@ const COLUMNS: readonly Column<Authority>[] = [
     cell: ({ state, issues }) => {
       const { tone, word, hint } = AUTHORITY_STATE[state];
       return (
-        <span className="flex flex-wrap gap-1">
+        <span className="flex gap-1 max-md:flex-wrap">
           <Pill tone={tone} tip={hint}>
             {word}
           </Pill>
