@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "@playwright/test";
 import { type Api, at, eventually } from "#tests/harness/api.ts";
 import type { System } from "#tests/harness/system.ts";
-import { runDevices } from "./devices.ts";
+import { createSoftwareCa } from "#tests/pki/software-ca.ts";
+import { findCredentials, knock, runDevices } from "./devices.ts";
 
 /** Something to look at on every screen: the ids that its addresses need. */
 export type Sample = {
@@ -63,6 +64,7 @@ export async function populate(system: System, api: Api, dir: string): Promise<S
     const revoked = String(at(of("imx8mp-evk")[1], "certificate.fingerprint"));
     await give(api, `/api/v1/certificates/${revoked}/revoke`, { reason: "keyCompromise", note: "stolen from a lab" });
     await becomes(api, "/api/v1/refusals", 1);
+    await addAgeing(system, api, dir);
     const pending = rows(await api.get("/api/v1/certificates?state=pending"));
     return {
       device: String(at(of("raspberrypi4-64")[0], "uuid")),
@@ -78,6 +80,25 @@ export async function populate(system: System, api: Api, dir: string): Promise<S
   } finally {
     await Promise.all(fleets.map(({ stop }) => stop()));
   }
+}
+
+/** A device of an outside authority, whose certificate ends soon and has a key that is weaker than is good today. */
+async function addAgeing(system: System, api: Api, dir: string): Promise<void> {
+  const ca = await createSoftwareCa({ commonName: "Contract maker" });
+  const authority = at(await give(api, "/api/v1/authorities/upload", { certificatePem: ca.pem }), "id");
+  const code = at(await give(api, `/api/v1/authorities/${authority}/proof-code`, {}), "code");
+  const proof = await ca.issue({ commonNames: [String(code)] });
+  await give(api, `/api/v1/authorities/${authority}/proof`, { certificatePem: proof.pem });
+
+  const leaf = await ca.issue({ key: "rsa2048", notAfter: new Date(Date.now() + 100 * 86_400_000) });
+  const credentials = join(dir, "ageing");
+  mkdirSync(credentials);
+  copyFileSync(join(findCredentials(join(dir, "good")) ?? "", "root.crt"), join(credentials, "root.crt"));
+  writeFileSync(join(credentials, "client.pem"), leaf.pem);
+  writeFileSync(join(credentials, "pkey.pem"), leaf.privateKeyPem);
+  expect(await knock(system, credentials)).toBe(403);
+  await give(api, `/api/v1/certificates/${leaf.certificate.fingerprint}/approve`, {});
+  expect(await knock(system, credentials)).toBe(200);
 }
 
 async function uploadAll(api: Api): Promise<string> {
