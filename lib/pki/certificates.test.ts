@@ -148,7 +148,9 @@ describe("parseCertificate", () => {
     }
   });
 
-  it("answers flipped bits with facts or pki.malformed, and never takes them for signed", { timeout: 60_000 }, async () => {
+  it("answers flipped bits with facts or pki.malformed, and never takes them for signed", {
+    timeout: 60_000,
+  }, async () => {
     const leaf = (await ca.issue({ commonNames: [UUID], keyUsage: ["digitalSignature"] })).certificate;
     let parsed = 0;
     for (let bit = 0; bit < leaf.der.length * 8; bit++) {
