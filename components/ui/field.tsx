@@ -21,7 +21,7 @@ export function Field({ label, hint, error, optional = false, children }: FieldP
     <FieldIds
       value={{ control: id, describedBy: shownUnder ? `${id}-under` : undefined, invalid: error !== undefined }}
     >
-      <div className="grid gap-1">
+      <div className="grid content-start gap-1">
         <label htmlFor={id} className="font-medium">
           {label}
           {optional ? <span className="font-normal text-ink-3"> (optional)</span> : null}
