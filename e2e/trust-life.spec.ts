@@ -142,6 +142,7 @@ async function revoke(page: Page): Promise<void> {
   await expect.poll(() => byList(list), SOON).toContain("certificate revoked");
   expect(files.run("crl -in list.pem -noout -text")).toContain("Key Compromise");
   expect(await device.renew("new", "never")).toBe(403);
+  await expect(page.getByText("Last decision: revoked")).toBeVisible(SOON);
   await expect(page.getByText("in force", { exact: true })).toBeVisible(SOON);
   await keepScreen(page, "trust-life-3-revoked");
 }
