@@ -21,9 +21,13 @@ export function AuthorityPublication({ authority: { id, published } }: { authori
       ) : (
         <div className="grid gap-2">
           <p className="text-ink-2">These addresses stand in every certificate that it signs.</p>
-          <CodeLine label="Revocation list" code={published.crlUrl} />
-          <CodeLine label="OCSP" code={published.ocspUrl} />
-          <CodeLine label="Its certificate" code={published.certificateUrl} />
+          <Facts
+            rows={[
+              ["Revocation list", <CodeLine key="crl" label="Revocation list" code={published.crlUrl} />],
+              ["OCSP", <CodeLine key="ocsp" label="OCSP" code={published.ocspUrl} />],
+              ["Its certificate", <CodeLine key="crt" label="Its certificate" code={published.certificateUrl} />],
+            ]}
+          />
           <LatestList id={id} />
         </div>
       )}
