@@ -17,6 +17,7 @@ import { AuthorityProof } from "./authority-proof.tsx";
 import { AuthorityPublication } from "./authority-publication.tsx";
 import { AuthorityRulesCard } from "./authority-rules-card.tsx";
 import { AUTHORITY_STATE } from "./authority-words.ts";
+import { InForcePanel } from "./in-force.tsx";
 import { ValidityBar } from "./validity-bar.tsx";
 
 /** One authority: what it is, what it asks, whom it touches, and what can be done with it. */
@@ -53,6 +54,7 @@ export function AuthorityPage({ id }: { id: string }) {
         {data.state === "unproved" ? <AuthorityProof authority={data} /> : null}
         <AboutCard authority={data} />
         <AuthorityRulesCard authority={data} />
+        {data.state === "unproved" ? null : <InForcePanel authorityId={data.id} />}
         <AuthorityPublication authority={data} />
       </div>
     </>

@@ -12,11 +12,15 @@ import type { InForce, InForceAt } from "#lib/contracts/console/revocation.ts";
 const LOOK_AGAIN_MS = 1_000;
 const LOOK_SELDOM_MS = 15_000;
 
-/** Since when the last decision about a certificate is in force at each gateway. */
-export function InForcePanel({ fingerprint }: { fingerprint: string }) {
-  const { data, error, refetch } = useQuery({
-    queryKey: keys.certificates.inForce(fingerprint),
-    queryFn: ({ signal }) => api.getInForce(fingerprint, signal),
+type Of = { readonly fingerprint: string } | { readonly authorityId: string };
+
+/** Since when the last decision about a certificate, or about an authority, is in force at each gateway. */
+export function InForcePanel(of: Of) {
+  const isCertificate = "fingerprint" in of;
+  const { data, error, refetch } = useQuery<InForce>({
+    queryKey: isCertificate ? keys.certificates.inForce(of.fingerprint) : keys.authorities.inForce(of.authorityId),
+    queryFn: ({ signal }) =>
+      isCertificate ? api.getInForce(of.fingerprint, signal) : api.getAuthorityInForce(of.authorityId, signal),
     refetchInterval: ({ state }) => (isSettled(state.data) ? LOOK_SELDOM_MS : LOOK_AGAIN_MS),
   });
   if (data === undefined) {
@@ -28,7 +32,7 @@ export function InForcePanel({ fingerprint }: { fingerprint: string }) {
         <p className="text-ink-3">No gateway was heard of in the last ten minutes, so nobody is let in anywhere.</p>
       ) : (
         <div className="grid gap-3">
-          <LastChange change={data.change} />
+          <LastChange change={data.change} of={isCertificate ? "it or its authority" : "it"} />
           <Facts
             rows={data.gateways.map((gateway): [React.ReactNode, React.ReactNode] => [
               <span key="host" className="mono">
@@ -43,9 +47,8 @@ export function InForcePanel({ fingerprint }: { fingerprint: string }) {
   );
 }
 
-function LastChange({ change }: { change: InForce["change"] }) {
-  if (change === null)
-    return <p className="text-ink-2">Nothing was decided about it or its authority in the last week.</p>;
+function LastChange({ change, of }: { change: InForce["change"]; of: string }) {
+  if (change === null) return <p className="text-ink-2">Nothing was decided about {of} in the last week.</p>;
   return (
     <p className="text-ink-2">
       Last decision: {change.verb}, <AbsoluteTime at={change.at} />

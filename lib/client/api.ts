@@ -111,6 +111,8 @@ export const api = {
     get<CertificateDetail>(`/api/v1/certificates/${at(fingerprint)}`, {}, signal),
   getInForce: (fingerprint: string, signal?: Signal) =>
     get<InForce>(`/api/v1/certificates/${at(fingerprint)}/in-force`, {}, signal),
+  getAuthorityInForce: (id: string, signal?: Signal) =>
+    get<InForce>(`/api/v1/authorities/${at(id)}/in-force`, {}, signal),
   listRefusals: (params: ListParams, signal?: Signal) => get<Page<Refusal>>("/api/v1/refusals", params, signal),
   listRefusalRates: (signal?: Signal) => get<{ data: RefusalRate[] }>("/api/v1/refusals/rates", {}, signal),
   getRefusal: (id: string, signal?: Signal) => get<RefusalDetail>(`/api/v1/refusals/${at(id)}`, {}, signal),

@@ -40,6 +40,7 @@ export const keys = {
     all: ["authorities"] as const,
     list: (params: ListParams) => ["authorities", "list", tidy(params)] as const,
     one: (id: string) => ["authorities", "one", id] as const,
+    inForce: (id: string) => ["authorities", "in-force", id] as const,
     publication: (id: string) => ["authorities", "publication", id] as const,
     serverCa: ["authorities", "server-ca"] as const,
     serverCaDevices: (params: ListParams) => ["authorities", "server-ca-devices", tidy(params)] as const,
