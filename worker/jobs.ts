@@ -3,7 +3,7 @@ import PgBoss from "pg-boss";
 import type { BackendCtx } from "#lib/backends/backends.ts";
 import { pruneEvents, settleUnknown } from "#services/audit/service.ts";
 import { renewDoorCertificate } from "#services/authorities/service.ts";
-import { lapseWaiting, noteKeys, supersedeReplaced } from "#services/identity/service.ts";
+import { lapseWaiting, noteKeys, revokeFallen, supersedeReplaced } from "#services/identity/service.ts";
 import { pruneMenderLog } from "#services/mender/service.ts";
 import { refreshNotices } from "#services/posture/service.ts";
 import { measureRevocation, pruneAcknowledgements, publishCrls } from "#services/revocation/service.ts";
@@ -23,6 +23,7 @@ export const JOBS: readonly Job[] = [
   // One run looks at one image at least, and the largest takes its time.
   { name: "images-scrub", cron: "* * * * *", run: scrubImages, expireSeconds: 3_600 },
   { name: "certificates-supersede", cron: "* * * * *", run: supersedeReplaced },
+  { name: "certificates-revoke-fallen", cron: "* * * * *", run: revokeFallen },
   { name: "certificates-lapse", cron: "*/10 * * * *", run: lapseWaiting },
   { name: "certificates-note-keys", cron: "* * * * *", run: noteKeys },
   { name: "door-certificate-renew", cron: "17 * * * *", run: renewDoorCertificate },

@@ -40,6 +40,7 @@ export const DEEDS: Readonly<Record<AuditAction, string>> = {
   "certificate.hold": "put on hold the certificate of",
   "certificate.release": "released the certificate of",
   "certificate.lapse": "let lapse",
+  "certificate.revoke_with_authority": "revoked with their authority",
   "certificate.supersede": "superseded",
   "certificate.approve": "approved the certificate of",
   "certificate.reject": "rejected the certificate of",

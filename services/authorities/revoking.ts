@@ -23,6 +23,12 @@ export async function listRevokingAuthorities(ctx: Ctx): Promise<RevokingAuthori
   return (await store.listRevoking(ctx.db, ctx.namespaceId)).map((row) => toRevoking(ctx, row));
 }
 
+/** The devices' authorities whose certificates count no more, with the reason that was given. */
+export async function listRevokedAuthorities(ctx: Ctx): Promise<{ id: string; reason: string }[]> {
+  const rows = await store.listRevoked(ctx.db, ctx.namespaceId);
+  return rows.map(({ id, reason }) => ({ id, reason: reason ?? "unspecified" }));
+}
+
 /** @throws AppError `authority.not_found` */
 export async function getRevokingAuthority(ctx: Ctx, id: string): Promise<RevokingAuthority> {
   const row = await store.findRevoking(ctx.db, ctx.namespaceId, id);

@@ -24,7 +24,12 @@ export { type Issuer, listPublishedAuthorities, openIssuer } from "./issuing.ts"
 export { changeAuthority, createAuthority, uploadAuthority } from "./manage.ts";
 export { orderAuthorityProof, proveAuthority } from "./proof.ts";
 export { type CountCertificates, getAuthority, getAuthorityPem, listAuthorities } from "./read.ts";
-export { getRevokingAuthority, listRevokingAuthorities, type RevokingAuthority } from "./revoking.ts";
+export {
+  getRevokingAuthority,
+  listRevokedAuthorities,
+  listRevokingAuthorities,
+  type RevokingAuthority,
+} from "./revoking.ts";
 export {
   type CountDevicesWithout,
   findNewestServerCaId,

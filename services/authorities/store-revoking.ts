@@ -27,6 +27,16 @@ export async function findRevoking(db: DbOrTx, namespaceId: string, id: string):
 }
 
 /** Those that can sign what they revoked, in whatever state. The newest thousand. */
+/** Those that were revoked, whoever has their keys. */
+export async function listRevoked(db: DbOrTx, namespaceId: string): Promise<{ id: string; reason: string | null }[]> {
+  const rows = await db.authority.findMany({
+    where: { namespaceId, kind: "fleet", state: "revoked" },
+    select: { id: true, revocationReason: true },
+    take: 1_000,
+  });
+  return rows.map(({ id, revocationReason }) => ({ id, reason: revocationReason }));
+}
+
 export async function listRevoking(db: DbOrTx, namespaceId: string): Promise<RevokingRow[]> {
   return db.authority.findMany({
     where: { namespaceId, kind: "fleet", sealedKey: { not: null } },

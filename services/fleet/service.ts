@@ -87,6 +87,15 @@ export async function setCertificate(
   if (await store.updateCertificate(tx, namespaceId, row)) await announce(tx, namespaceId, [certificate.deviceUuid]);
 }
 
+/** What became of many certificates at once, shown on the devices that show them. */
+export async function setCertificateStates(
+  tx: Tx,
+  namespaceId: string,
+  change: { fingerprints: readonly string[]; uuids: readonly string[]; state: CertificateState },
+): Promise<void> {
+  await announce(tx, namespaceId, await store.updateCertificateStates(tx, namespaceId, change));
+}
+
 /** Replaces what is known of the device's ECUs: hardware, installed and assigned images. */
 export async function setEcus(tx: Tx, namespaceId: string, uuid: string, ecus: readonly FleetEcu[]): Promise<void> {
   await setEcusMany(tx, namespaceId, [{ uuid, ecus }]);

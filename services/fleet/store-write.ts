@@ -84,6 +84,21 @@ export async function updateCertificate(
   return changed > 0;
 }
 
+/** Of the devices that show one of these certificates. @returns their UUIDs */
+export async function updateCertificateStates(
+  tx: Tx,
+  namespaceId: string,
+  change: { fingerprints: readonly string[]; uuids: readonly string[]; state: CertificateState },
+): Promise<string[]> {
+  const rows = await tx.$queryRaw<{ uuid: string }[]>`
+    UPDATE fleet_device AS device SET "certificateState" = ${change.state}
+    FROM (${locked(namespaceId, change.uuids)}) AS held
+    WHERE device."namespaceId" = ${namespaceId} AND device.uuid = held.uuid
+      AND device."certificateFingerprint" = ANY(${[...change.fingerprints]}::text[])
+    RETURNING device.uuid`;
+  return rows.map(({ uuid }) => uuid);
+}
+
 /** Every statement about many devices locks them in the order of their ids: they wait for each other instead of deadlocking. */
 function locked(namespaceId: string, uuids: readonly string[]): Prisma.Sql {
   return Prisma.sql`SELECT uuid FROM fleet_device WHERE "namespaceId" = ${namespaceId} AND uuid = ANY(${[...uuids]}::uuid[])

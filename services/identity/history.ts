@@ -24,18 +24,28 @@ export async function readDecisions(ctx: Ctx, row: CertificateRow): Promise<Deci
   const shown = entries
     .filter(({ sequence }) => !settled.has(sequence))
     .map((entry) => ({ ...toDecision(entry), why: explain(entry, asked.get(entry.settles ?? "")) }));
-  return [...ended(row), ...shown].sort((a, b) => b.at.localeCompare(a.at));
+  return [...ended(row, entries), ...shown].sort((a, b) => b.at.localeCompare(a.at));
 }
 
 /** They tell of many certificates in one entry. */
-const SWEEPS: ReadonlySet<string> = new Set(["certificate.supersede", "certificate.lapse"]);
+const SWEEPS: ReadonlySet<string> = new Set([
+  "certificate.supersede",
+  "certificate.lapse",
+  "certificate.revoke_with_authority",
+]);
 
-/** The sweep that ends a grace writes one entry for many: the certificate's own row says what became of it. */
-function ended(row: CertificateRow): Decision[] {
-  if (row.state !== "superseded" || row.decidedAt === null) return [];
-  const why = "A newer certificate of its device had taken its place, and its grace was over.";
-  const by = row.decidedBy ?? SYSTEM.name;
-  return [{ at: row.decidedAt.toISOString(), by, action: "certificate.supersede", outcome: "done", why }];
+/** A sweep writes one entry for many: the certificate's own row says what became of it. */
+function ended(row: CertificateRow, entries: readonly AuditEntry[]): Decision[] {
+  const { state, decidedAt } = row;
+  if (decidedAt === null) return [];
+  const told = { at: decidedAt.toISOString(), by: row.decidedBy ?? SYSTEM.name, outcome: "done" as const };
+  if (state === "superseded") {
+    const why = "A newer certificate of its device had taken its place, and its grace was over.";
+    return [{ ...told, action: "certificate.supersede", why }];
+  }
+  if (state !== "revoked" || entries.some(({ action }) => action === "certificate.revoke")) return [];
+  const why = `The authority that signed it was revoked. Reason: ${row.revocationReason ?? "unspecified"}.`;
+  return [{ ...told, action: "certificate.revoke_with_authority", why }];
 }
 
 function toDecision({ at, actor, action, outcome }: AuditEntry): Omit<Decision, "why"> {

@@ -39,7 +39,7 @@ export { admitRefused, getRefusal, listRefusals, type RefusedVisit, recordRefusa
 export { joinGroup, registerDevice, unregisterDevice } from "./registration.ts";
 export { holdCertificate, releaseCertificate, revokeCertificate, revokeCertificatesOfDevice } from "./revoke.ts";
 export { countDevicesWithout, listServerCaDevices } from "./server-ca-devices.ts";
-export { lapseWaiting, noteKeys, supersedeReplaced } from "./sweeps.ts";
+export { lapseWaiting, noteKeys, revokeFallen, supersedeReplaced } from "./sweeps.ts";
 export {
   type AdmissionFacts,
   admitNewcomer,

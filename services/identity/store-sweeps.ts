@@ -20,6 +20,27 @@ export async function supersedeEnded(
     RETURNING certificate.fingerprint, certificate."deviceUuid"`;
 }
 
+/** Revokes what these authorities signed and nobody revoked before, as theirs was. */
+export async function revokeSignedBy(
+  tx: Tx,
+  namespaceId: string,
+  sweep: { authorities: readonly { id: string; reason: string }[]; now: Date; by: string; take: number },
+): Promise<Swept[]> {
+  const now = sweep.now.toISOString();
+  return tx.$queryRaw<Swept[]>`
+    UPDATE device_certificate AS certificate SET state = 'revoked', "revocationReason" = fallen.reason,
+      "revokedAt" = ${now}::timestamptz, "decidedAt" = ${now}::timestamptz, "decidedBy" = ${sweep.by}
+    FROM (
+      SELECT fingerprint, reason FROM device_certificate
+      JOIN unnest(${sweep.authorities.map(({ id }) => id)}::uuid[], ${sweep.authorities.map(({ reason }) => reason)}::text[])
+        AS revoked("authorityId", reason) USING ("authorityId")
+      WHERE "namespaceId" = ${namespaceId} AND state IN ('pending', 'allowed', 'held', 'superseded')
+      ORDER BY fingerprint LIMIT ${sweep.take} FOR UPDATE OF device_certificate SKIP LOCKED
+    ) AS fallen
+    WHERE certificate."namespaceId" = ${namespaceId} AND certificate.fingerprint = fallen.fingerprint
+    RETURNING certificate.fingerprint, certificate."deviceUuid"`;
+}
+
 /** Forgets requests that came before the given moment of their authority. Those of devices that registered themselves stay. */
 export async function deleteStale(
   tx: Tx,

@@ -3,8 +3,8 @@ import type { Ctx } from "#lib/ctx.ts";
 import { publishEvent } from "#lib/db/events.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
 import { record } from "#services/audit/service.ts";
-import { announceChanges, listWaitingDays } from "#services/authorities/service.ts";
-import { recordActivities } from "#services/fleet/service.ts";
+import { announceChanges, listRevokedAuthorities, listWaitingDays } from "#services/authorities/service.ts";
+import { recordActivities, setCertificateStates } from "#services/fleet/service.ts";
 import * as store from "./store-sweeps.ts";
 
 const AT_ONCE = 500;
@@ -34,6 +34,38 @@ async function supersedeBatch(ctx: Ctx): Promise<number> {
     await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: "" });
     await record(tx, ctx, SYSTEM, { action: "certificate.supersede", ...summary(ended, "replaced") });
     return ended.length;
+  });
+}
+
+/**
+ * For the worker: what a revoked authority signed is revoked too, for its reason. The doors refuse it since the authority was revoked; this
+ * says so on every list and device, and to whoever else has to know.
+ */
+export async function revokeFallen(ctx: Ctx): Promise<void> {
+  const authorities = await listRevokedAuthorities(ctx);
+  if (authorities.length === 0) return;
+  while ((await revokeFallenBatch(ctx, authorities)) === AT_ONCE);
+}
+
+async function revokeFallenBatch(ctx: Ctx, authorities: readonly { id: string; reason: string }[]): Promise<number> {
+  return ctx.db.$transaction(async (tx) => {
+    const now = ctx.clock();
+    const swept = await store.revokeSignedBy(tx, ctx.namespaceId, { authorities, now, by: SYSTEM.name, take: AT_ONCE });
+    if (swept.length === 0) return 0;
+    const text = "Its certificate was revoked, because the authority that signed it was.";
+    const lines = swept.flatMap(({ deviceUuid, fingerprint }) =>
+      deviceUuid === null ? [] : [{ deviceUuid, at: now, kind: "certificate" as const, text, detail: { fingerprint } }],
+    );
+    await recordActivities(tx, ctx.namespaceId, lines);
+    const fingerprints = swept.map(({ fingerprint }) => fingerprint);
+    const uuids = swept.flatMap(({ deviceUuid }) => deviceUuid ?? []);
+    await setCertificateStates(tx, ctx.namespaceId, { fingerprints, uuids, state: "revoked" });
+    await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: "" });
+    await record(tx, ctx, SYSTEM, {
+      action: "certificate.revoke_with_authority",
+      ...summary(swept),
+    });
+    return swept.length;
   });
 }
 
@@ -72,10 +104,11 @@ export async function noteKeys(ctx: Ctx): Promise<void> {
 }
 
 /** One entry a batch: how many, and the first of them. */
-function summary(swept: readonly store.Swept[], which: string) {
+function summary(swept: readonly store.Swept[], which = "") {
   const fingerprints = swept.map(({ fingerprint }) => fingerprint);
   const [first = ""] = fingerprints;
-  const what = `${swept.length} ${which} ${swept.length === 1 ? "certificate" : "certificates"}`;
+  const noun = swept.length === 1 ? "certificate" : "certificates";
+  const what = [swept.length, which, noun].filter((part) => part !== "").join(" ");
   return {
     target: { kind: "certificate" as const, id: first, name: what },
     after: { count: swept.length, fingerprints: fingerprints.slice(0, NAMED_IN_AUDIT) },

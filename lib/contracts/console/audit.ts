@@ -37,6 +37,7 @@ export const AUDIT_ACTIONS = [
   "certificate.hold",
   "certificate.release",
   "certificate.lapse",
+  "certificate.revoke_with_authority",
   "certificate.supersede",
   "certificate.approve",
   "certificate.reject",

@@ -19,6 +19,7 @@ import {
   releaseCertificate,
   revokeCertificate,
   revokeCertificates,
+  revokeFallen,
   supersedeReplaced,
 } from "#services/identity/service.ts";
 import { judge, visitOf } from "#tests/harness/admission.ts";
@@ -214,6 +215,36 @@ it("a request lapses when its authority's waiting days are over, and may be made
   await recordPending(world.ctx, visitOf(stale, authorityId));
   expect(await get(stale)).toMatchObject({ state: "pending" });
   expect((await auditStory(world.ctx)).filter((line) => line.startsWith("certificate.lapse"))).toHaveLength(1);
+});
+
+it("what a revoked authority signed is shown as revoked, for its reason, and what others signed is not", async () => {
+  const other = await createSoftwareCa({ commonName: "Another CA" });
+  const otherId = await addAuthority(world.ctx, other.certificate);
+  const { certificate: kept } = await other.issue();
+  await recordPending(world.ctx, visitOf(kept, otherId));
+  const leaves = [await approved(), await waiting(), await approved()];
+  const [first, , last] = leaves;
+  await revokeCertificate(world.ctx, admin, { fingerprint: last?.fingerprint ?? "", reason: "keyCompromise" });
+  const revoked = { state: "revoked", revocationReason: "cACompromise" };
+  await world.ctx.db.authority.updateMany({ where: { id: authorityId }, data: revoked });
+  await revokeFallen(world.ctx);
+  await revokeFallen(world.ctx);
+  const shown = await Promise.all(leaves.map(get));
+  expect(shown.map(({ state, revocationReason }) => `${state} ${revocationReason}`)).toEqual([
+    "revoked cACompromise",
+    "revoked cACompromise",
+    "revoked keyCompromise",
+  ]);
+  expect(shown.map(({ decisions }) => decisions[0]?.action)).toEqual([
+    "certificate.revoke_with_authority",
+    "certificate.revoke_with_authority",
+    "certificate.revoke",
+  ]);
+  expect(await get(kept)).toMatchObject({ state: "pending" });
+  const device = await world.ctx.db.fleetDevice.findFirst({ where: { uuid: first?.subjectCn ?? "" } });
+  expect(device?.certificateState).toBe("revoked");
+  const told = (await auditStory(world.ctx)).filter((line) => line.startsWith("certificate.revoke_with_authority"));
+  expect(told).toHaveLength(1);
 });
 
 it("visits are remembered with the first that was let in and the newest twenty addresses", async () => {
