@@ -18,7 +18,8 @@ export const ISSUED = "; smime-type=certs-only";
 
 export function sendBase64(res: ServerResponse, contentType: string, bytes: Buffer): void {
   const lines = bytes.toString("base64").match(/.{1,64}/g) ?? [];
-  const body = Buffer.from(`${lines.join("\r\n")}\r\n`);
+  // Line feeds alone: every decoder takes them, and `base64 -d` refuses carriage returns.
+  const body = Buffer.from(`${lines.join("\n")}\n`);
   res.writeHead(200, {
     "content-type": contentType,
     "content-transfer-encoding": "base64",
