@@ -20,7 +20,10 @@ export async function supersedeEnded(
     RETURNING certificate.fingerprint, certificate."deviceUuid"`;
 }
 
-/** Revokes what these authorities signed and nobody revoked before, as theirs was. */
+/**
+ * Revokes what these authorities signed and nobody revoked before, as theirs was. One whose device holds an unused renewal by another
+ * authority stays until that is used: revoking it would take the renewal with it, and strand the device.
+ */
 export async function revokeSignedBy(
   tx: Tx,
   namespaceId: string,
@@ -35,6 +38,12 @@ export async function revokeSignedBy(
       JOIN unnest(${sweep.authorities.map(({ id }) => id)}::uuid[], ${sweep.authorities.map(({ reason }) => reason)}::text[])
         AS revoked("authorityId", reason) USING ("authorityId")
       WHERE "namespaceId" = ${namespaceId} AND state IN ('pending', 'allowed', 'held', 'superseded')
+        AND NOT EXISTS (
+          SELECT 1 FROM device_certificate AS renewal
+          WHERE renewal."namespaceId" = ${namespaceId} AND renewal."deviceUuid" = device_certificate."deviceUuid"
+            AND renewal."renewalOf" = device_certificate.fingerprint AND renewal.state = 'allowed' AND renewal."admittedAt" IS NULL
+            AND renewal."authorityId" <> ALL(${sweep.authorities.map(({ id }) => id)}::uuid[])
+        )
       ORDER BY fingerprint LIMIT ${sweep.take} FOR UPDATE OF device_certificate SKIP LOCKED
     ) AS fallen
     WHERE certificate."namespaceId" = ${namespaceId} AND certificate.fingerprint = fallen.fingerprint

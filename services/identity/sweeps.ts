@@ -39,7 +39,8 @@ async function supersedeBatch(ctx: Ctx): Promise<number> {
 
 /**
  * For the worker: what a revoked authority signed is revoked too, for its reason. The doors refuse it since the authority was revoked; this
- * says so on every list and device, and to whoever else has to know.
+ * says so on every list and device, and to whoever else has to know. A device that can still come in with a renewal by another authority is
+ * left that way in.
  */
 export async function revokeFallen(ctx: Ctx): Promise<void> {
   const authorities = await listRevokedAuthorities(ctx);

@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
-import { admitNewcomer, approveCertificate, recordPending, revokeCertificate } from "#services/identity/service.ts";
+import {
+  admitNewcomer,
+  approveCertificate,
+  recordPending,
+  revokeCertificate,
+  revokeFallen,
+} from "#services/identity/service.ts";
 import * as store from "#services/identity/store.ts";
 import { judge, visitOf } from "#tests/harness/admission.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
@@ -32,17 +38,19 @@ afterAll(async () => {
 });
 
 /** An allowed certificate, and a renewal of it that was handed out. */
-async function renewed(): Promise<{ old: CertificateFacts; fresh: CertificateFacts }> {
+async function renewed(
+  by: { ca: SoftwareCa; authorityId: string } = { ca, authorityId },
+): Promise<{ old: CertificateFacts; fresh: CertificateFacts }> {
   const commonNames = [crypto.randomUUID()];
   const { certificate: old } = await ca.issue({ commonNames });
-  const { certificate: fresh } = await ca.issue({ commonNames });
+  const { certificate: fresh } = await by.ca.issue({ commonNames });
   await recordPending(world.ctx, visitOf(old, authorityId));
   await approveCertificate(world.ctx, admin, { fingerprint: old.fingerprint });
   await store.insertCertificate(world.ctx.db, world.ctx.namespaceId, {
     facts: fresh,
     fingerprint: fresh.fingerprint,
     deviceUuid: fresh.subjectCn,
-    authorityId,
+    authorityId: by.authorityId,
     state: "allowed",
     name: null,
     hardwareId: null,
@@ -87,4 +95,19 @@ it("one that its asker had got before it was revoked is revoked with it, at its 
   await revokeCertificate(world.ctx, admin, { fingerprint: old.fingerprint, reason: "keyCompromise" });
   await admitNewcomer(world.ctx, visitOf(fresh, authorityId));
   expect(await codeOf(fresh)).toBe("revoked");
+});
+
+it("one by another authority still lets its device in after the asker's authority was revoked, and only then the asker is", async () => {
+  const next = await createSoftwareCa({ commonName: "Next CA" });
+  const nextId = await addAuthority(world.ctx, next.certificate);
+  const { old, fresh } = await renewed({ ca: next, authorityId: nextId });
+  const stateOf = async ({ fingerprint }: CertificateFacts) =>
+    (await store.findCertificate(world.ctx.db, world.ctx.namespaceId, fingerprint))?.state;
+  await world.ctx.db.authority.updateMany({ where: { id: authorityId }, data: { state: "revoked" } });
+  await revokeFallen(world.ctx);
+  expect([await codeOf(old), await stateOf(old)]).toEqual(["authority_revoked", "allowed"]);
+  await admitNewcomer(world.ctx, visitOf(fresh, nextId));
+  expect(await judge(world.ctx, fresh)).toMatchObject({ admitted: true, newcomer: false });
+  await revokeFallen(world.ctx);
+  expect([await stateOf(old), await codeOf(fresh)]).toEqual(["revoked", "admitted"]);
 });
