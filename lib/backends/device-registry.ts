@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { z } from "zod";
 import { NetworkInfo } from "#lib/contracts/ota/device-registry.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
+import { createDeviceGroups, type DeviceGroups } from "./device-groups.ts";
 import { type BackendCall, type BackendClient, parseReply } from "./http.ts";
 
 /** A device as any registry lists it. */
@@ -22,7 +23,7 @@ export type ListedReport = {
   result: { success: boolean; code: string; description: string };
 };
 
-export type RegistryBackend = {
+export type RegistryBackend = DeviceGroups & {
   /** In the registry's own order, which may change while pages are read. */
   listDevices(
     call: BackendCall,
@@ -47,10 +48,6 @@ export type RegistryBackend = {
   renameDevice(call: BackendCall, device: { uuid: string; name: string }): Promise<void>;
   /** Deleting what is gone is done. */
   deleteDevice(call: BackendCall, uuid: string): Promise<void>;
-  /** null when there is no such group, or its members come from an expression. */
-  findStaticGroup(call: BackendCall, groupId: string): Promise<{ name: string } | null>;
-  /** Being a member already is done. @throws AppError `backend.refused` when the group is gone or takes no members */
-  addToGroup(call: BackendCall, membership: { groupId: string; uuid: string }): Promise<void>;
   /** Replaces all tags of a device. @throws AppError `backend.refused` when the registry has no tags */
   setTags(call: BackendCall, device: { deviceId: string; tags: Readonly<Record<string, string>> }): Promise<void>;
   /** Any JSON; `{}` when the device sent none. @throws AppError `device.not_found` */
@@ -93,10 +90,10 @@ const REPORTS_READ = 20;
 
 export function createRegistryBackend(client: BackendClient): RegistryBackend {
   const device = (uuid: string) => `/api/v1/devices/${encodeURIComponent(uuid)}`;
-  const group = (groupId: string) => `/api/v1/device_groups/${encodeURIComponent(groupId)}`;
   const get = <T extends z.ZodType>(call: BackendCall, path: string, schema: T): Promise<z.infer<T>> =>
     client.send(call, { method: "GET", path }).then((reply) => parseReply(client, reply, schema), asDeviceError);
   return {
+    ...createDeviceGroups(client),
     async listDevices(call, { offset, limit }) {
       const page = await get(call, `/api/v1/devices?offset=${offset}&limit=${limit}`, ListedPage);
       return { devices: page.values, total: page.total };
@@ -137,17 +134,6 @@ export function createRegistryBackend(client: BackendClient): RegistryBackend {
     },
     async deleteDevice(call, uuid) {
       await client.send(call, { method: "DELETE", path: device(uuid), accept: [404] });
-    },
-    async findStaticGroup(call, groupId) {
-      const path = group(groupId);
-      const reply = await client.send(call, { method: "GET", path, accept: [404] });
-      if (reply.status === 404) return null;
-      const found = parseReply(client, reply, z.object({ groupName: z.string(), groupType: z.string() }));
-      return found.groupType === "static" ? { name: found.groupName } : null;
-    },
-    async addToGroup(call, { groupId, uuid }) {
-      const path = `${group(groupId)}/devices/${encodeURIComponent(uuid)}`;
-      await client.send(call, { method: "POST", path, accept: [409] });
     },
     async setTags(call, { deviceId, tags }) {
       const table = [

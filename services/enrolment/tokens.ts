@@ -14,7 +14,7 @@ import { publishEvent } from "#lib/db/events.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { record } from "#services/audit/service.ts";
 import { openIssuer } from "#services/authorities/service.ts";
-import type { IdentityCtx } from "#services/identity/service.ts";
+import { assertGroup, type IdentityCtx } from "#services/identity/service.ts";
 import { handoutOf, readEstAddress } from "./handout.ts";
 import * as store from "./store.ts";
 
@@ -104,11 +104,6 @@ export async function revokeEnrolmentToken(ctx: Ctx, actor: Actor, id: string): 
 export async function getEstAddress(ctx: Ctx, actor: Actor): Promise<EstAddress> {
   requirePermission(actor, "certificate.read");
   return readEstAddress(ctx);
-}
-
-async function assertGroup(ctx: IdentityCtx, groupId: string | undefined): Promise<void> {
-  if (groupId === undefined || (await ctx.backends.registry.findStaticGroup(ctx, groupId)) !== null) return;
-  throw new AppError("request.invalid", "groupId is not the id of a static group of the device registry.");
 }
 
 async function assertAuthority(ctx: Ctx, authorityId: string | undefined): Promise<void> {

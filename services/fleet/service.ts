@@ -16,6 +16,7 @@ import { renameAtRegistry } from "./rename.ts";
 import * as reads from "./store-read.ts";
 import * as store from "./store-write.ts";
 
+export { listDeviceGroups, nameDeviceGroups } from "./device-groups.ts";
 export type { FleetEcu } from "./ecus.ts";
 export { forgetMenderDevices, showMenderAccepted, showMenderDevices } from "./mender.ts";
 export { getHardware, getManifest } from "./reported.ts";

@@ -1,13 +1,15 @@
 import { z } from "zod";
 import { ALLOWLIST_KINDS, type AllowlistKind, AllowlistTags } from "#lib/contracts/console/allowlist.ts";
-import { HardwareId, PersonText, Uuid } from "#lib/contracts/console/common.ts";
+import { HardwareId, PersonText } from "#lib/contracts/console/common.ts";
 import { parseCsv } from "#lib/domain/csv.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { parseAllowlistValue } from "#lib/pki/allowlist-value.ts";
 import type { NewEntry } from "./store-allowlist.ts";
 
 export type RowError = { readonly row: number; readonly column: string; readonly cause: string };
-export type ReadRow = { readonly row: number; readonly entry: Omit<NewEntry, "id"> } | { readonly error: RowError };
+/** An entry as its row has it: the group by its id or its name, as it was written. */
+export type RowEntry = Omit<NewEntry, "id" | "groupId"> & { readonly group: string | null };
+export type ReadRow = { readonly row: number; readonly entry: RowEntry } | { readonly error: RowError };
 
 /** The authorities that a row may name, by id or by name. */
 export type Authorities = readonly { id: string; name: string }[];
@@ -62,7 +64,7 @@ function readHeader(cells: readonly string[]): string[] {
 
 type Problem = { readonly column: string; readonly cause: string };
 
-function readRow(cells: Cells, authorities: Authorities): { entry: Omit<NewEntry, "id"> } | Problem {
+function readRow(cells: Cells, authorities: Authorities): { entry: RowEntry } | Problem {
   const key = readKey(cells, authorities);
   if ("cause" in key) return key;
   const tags = [...cells].flatMap(([name, value]) =>
@@ -80,14 +82,14 @@ function readRow(cells: Cells, authorities: Authorities): { entry: Omit<NewEntry
     const [issue] = read.error.issues;
     return { column: issue?.path.join(".") ?? "", cause: issue?.message ?? "is not valid" };
   }
-  const { hardware, group, expires, ...rest } = read.data;
-  return { entry: { ...key, ...rest, hardwareId: hardware, groupId: group, expiresAt: expires } };
+  const { hardware, expires, ...rest } = read.data;
+  return { entry: { ...key, ...rest, hardwareId: hardware, expiresAt: expires } };
 }
 
 const Row = z.object({
   name: PersonText(200).nullable(),
   hardware: HardwareId.nullable(),
-  group: Uuid.nullable(),
+  group: PersonText(100).nullable(),
   note: PersonText(500).nullable(),
   expires: z
     .union([z.iso.date(), z.iso.datetime({ offset: true })], {

@@ -15,6 +15,7 @@ import { type AllowlistKey, parseAllowlistValue } from "#lib/pki/allowlist-value
 import { record } from "#services/audit/service.ts";
 import { listAuthorityNames } from "#services/authorities/service.ts";
 import { approveCertificate } from "./approve.ts";
+import { assertGroup } from "./assert-group.ts";
 import { readCertificate } from "./certificates.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import { assertState } from "./decisions.ts";
@@ -151,12 +152,6 @@ async function requireKey(ctx: Ctx, { kind, value: text, authorityId }: AddAllow
   return { kind, scope: authorityId, value };
 }
 
-async function assertGroup(ctx: IdentityCtx, groupId: string | undefined): Promise<void> {
-  if (groupId === undefined) return;
-  const group = await ctx.backends.registry.findStaticGroup(ctx, groupId);
-  if (group === null) throw invalid("groupId", "is no group that devices can be put into");
-}
-
 /** What a person refused is not let in by a list. */
 async function assertNotDecided(ctx: Ctx, fingerprint: string): Promise<void> {
   const known = await findCertificate(ctx.db, ctx.namespaceId, fingerprint);
@@ -164,7 +159,7 @@ async function assertNotDecided(ctx: Ctx, fingerprint: string): Promise<void> {
 }
 
 function invalid(path: string, message: string): AppError {
-  return new AppError("request.invalid", `${path} ${message}.`, { context: { path } });
+  return new AppError("request.invalid", `${path} ${message}.`, { detail: [{ path, message }] });
 }
 
 function toDto(row: store.AllowlistRow, names: readonly { id: string; name: string }[]): AllowlistEntry {

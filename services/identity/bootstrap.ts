@@ -16,6 +16,7 @@ import { generateCertificateKey } from "#lib/pki/keys.ts";
 import { makePkcs12 } from "#lib/pki/pkcs12.ts";
 import { record } from "#services/audit/service.ts";
 import { loadDoorRootPem, openBootstrapCa } from "#services/authorities/service.ts";
+import { assertGroup } from "./assert-group.ts";
 import { credentialArchive } from "./credentials-zip.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import * as store from "./store-bootstrap.ts";
@@ -132,11 +133,6 @@ export async function revokeProvisioningCredential(
     return found;
   });
   return toDto(row, ctx.clock());
-}
-
-async function assertGroup(ctx: IdentityCtx, groupId: string | undefined): Promise<void> {
-  if (groupId === undefined || (await ctx.backends.registry.findStaticGroup(ctx, groupId)) !== null) return;
-  throw new AppError("request.invalid", "groupId is not the id of a static group of the device registry.");
 }
 
 function toDto(row: store.BootstrapRow, now: Date): ProvisioningCredential {

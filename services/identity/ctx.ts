@@ -6,7 +6,7 @@ export type IdentityCtx = Ctx & {
   readonly backends: {
     readonly registry: Pick<
       RegistryBackend,
-      "createDevice" | "deleteDevice" | "findStaticGroup" | "addToGroup" | "setTags"
+      "createDevice" | "deleteDevice" | "findStaticGroup" | "listStaticGroupsNamed" | "addToGroup" | "setTags"
     >;
   };
 };

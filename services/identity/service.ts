@@ -2,6 +2,7 @@
 export { addAllowlistEntry, allowCertificate, listAllowlist, removeAllowlistEntry } from "./allowlist.ts";
 export { importAllowlist } from "./allowlist-import.ts";
 export { approveCertificate } from "./approve.ts";
+export { assertGroup } from "./assert-group.ts";
 export { countCertificates, previewAuthorityRules } from "./authority-counts.ts";
 export { approveCertificates, matchCertificates, rejectCertificates, revokeCertificates } from "./batches.ts";
 export {
@@ -34,7 +35,7 @@ export {
   type ProvisioningRefusal,
   provisionDevice,
 } from "./provision.ts";
-export { listRefusalRates } from "./refusal-rates.ts";
+export { listRefusalRates, readRefusalRates } from "./refusal-rates.ts";
 export { admitRefused, getRefusal, listRefusals, type RefusedVisit, recordRefusals } from "./refusals.ts";
 export { joinGroup, registerDevice, unregisterDevice } from "./registration.ts";
 export { holdCertificate, releaseCertificate, revokeCertificate, revokeCertificatesOfDevice } from "./revoke.ts";

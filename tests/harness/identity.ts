@@ -39,6 +39,7 @@ function createTestRegistry(ctx: Ctx): TestRegistry {
     group: { id: randomUUID(), members: [] },
     tags: new Map(),
     findStaticGroup: async (_call, groupId) => (groupId === registry.group.id ? { name: "Line 4" } : null),
+    listStaticGroupsNamed: async (_call, name) => (name === "Line 4" ? [{ id: registry.group.id, name }] : []),
     async addToGroup(_call, { uuid }) {
       if (registry.failWith !== null) throw registry.failWith;
       registry.group.members.push(uuid);

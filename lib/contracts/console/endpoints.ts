@@ -6,6 +6,7 @@ import * as backEnds from "./back-ends.ts";
 import * as certificateBatches from "./certificate-batches.ts";
 import * as certificates from "./certificates.ts";
 import * as credentials from "./credentials.ts";
+import * as deviceGroups from "./device-groups.ts";
 import * as devices from "./devices.ts";
 import type { Endpoint } from "./endpoint.ts";
 import * as enrolment from "./enrolment.ts";
@@ -35,6 +36,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   certificateBatches,
   certificates,
   credentials,
+  deviceGroups,
   devices,
   enrolment,
   headerMode,

@@ -192,6 +192,24 @@ describe("an import", () => {
     expect(await total()).toBe(4);
   });
 
+  it("takes a group by its name or its id, and tells the one that nobody knows where it stands first", async () => {
+    const { group } = world.registry;
+    const rows = [`${hex(1)},Line 4`, `${hex(2)},${group.id.toUpperCase()}`, `${hex(3)},`];
+    expect(await run(`spki,group\n${rows.join("\n")}\n`)).toMatchObject({ imported: true, added: 3 });
+    const { data } = await listAllowlist(world.ctx, admin, { limit: 10 });
+    expect(new Map(data.map((entry) => [entry.value, entry.groupId]))).toEqual(
+      new Map([
+        [hex(1), group.id],
+        [hex(2), group.id],
+        [hex(3), null],
+      ]),
+    );
+    const strange = `spki,group\n${hex(4)},Line 4\n${hex(5)},line 4\n${hex(6)},line 4\n`;
+    const report = await run(strange);
+    expect(report).toMatchObject({ imported: false, added: 0, invalid: 2 });
+    expect(report.errors).toMatchObject([{ row: 3, column: "group" }]);
+  });
+
   it("tells every row that is wrong, with its column, and adds none of the file", async () => {
     const csv = [
       "fingerprint,serial,authority,hardware,group,expires,tag.site",

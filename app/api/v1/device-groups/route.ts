@@ -1,0 +1,7 @@
+import * as endpoints from "#lib/contracts/console/device-groups.ts";
+import { methods, route } from "#lib/http/route.ts";
+import { listDeviceGroups } from "#services/fleet/service.ts";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = methods(
+  route(endpoints.listDeviceGroups, ({ ctx, actor, query }) => listDeviceGroups(ctx, actor, query)),
+);
