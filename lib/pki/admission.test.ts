@@ -276,6 +276,13 @@ describe("refuses", () => {
     expect(codeOf(ask(leaf, { authorities, known: known(leaf, "allowed") }))).toBe("authority_revoked");
   });
 
+  it("everything under a revoked authority's key, whatever name the key has now", async () => {
+    const renamed = await createSoftwareCa({ privateKeyPem: ca.privateKeyPem, commonName: "Another name" });
+    const leaf = (await renamed.issue({ commonNames: [UUID] })).certificate;
+    const authorities = [authority(renamed.certificate), authority(ca.certificate, { state: "revoked" })];
+    expect(codeOf(ask(leaf, { authorities, known: known(leaf, "allowed") }))).toBe("authority_revoked");
+  });
+
   it("a leaf signed by a device's own certificate, or by a CA that may not sign", async () => {
     const device = await ca.issue({ commonNames: ["Outside fleet CA"] });
     const asCa = await createSoftwareCa({ privateKeyPem: device.privateKeyPem });

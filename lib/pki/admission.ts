@@ -166,7 +166,8 @@ type IssuerAnswer = { readonly authority: KnownAuthority } | { readonly refused:
 
 /**
  * An authority may be stored twice (renewed under the same name and even the same key). If one that verifies was
- * revoked, its key is not to be trusted under any other certificate; otherwise the one most able to admit is chosen.
+ * revoked, its key is not to be trusted under any other certificate, and under no other name either; otherwise the one
+ * most able to admit is chosen.
  */
 function findIssuer(leaf: CertificateFacts, question: AdmissionQuestion): IssuerAnswer {
   const verify = question.verifySignature ?? isSignedBy;
@@ -175,7 +176,7 @@ function findIssuer(leaf: CertificateFacts, question: AdmissionQuestion): Issuer
   const signers = named.filter((authority) => verify(leaf, authority.certificate));
   const [first, ...others] = signers;
   if (first === undefined) return { refused: "bad_signature" };
-  const revoked = signers.find((authority) => authority.state === "revoked");
+  const revoked = question.authorities.find((it) => it.state === "revoked" && verify(leaf, it.certificate));
   if (revoked) return { authority: revoked };
   const rank = (authority: KnownAuthority) =>
     (isInForce(authority.certificate, question.now) ? 0 : 2) + (authority.state === "open" ? 0 : 1);

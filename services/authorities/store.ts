@@ -27,10 +27,14 @@ export async function findOpenWithKey(
   return row === null || row.sealedKey === null ? null : { ...row, sealedKey: row.sealedKey };
 }
 
-/** Those that the device door judges by: devices', and the canary's. An uploaded one counts when its key has been proved. */
+/**
+ * Those that the device door judges by: devices', and the canary's. An uploaded one counts when its key has been proved; that one was
+ * revoked counts in any case.
+ */
 export async function listAuthorities(db: DbOrTx, namespaceId: string) {
+  const counts = [{ provedAt: { not: null } }, { state: { notIn: ["open", "closed"] } }];
   return db.authority.findMany({
-    where: { namespaceId, kind: { in: ["fleet", "canary"] }, provedAt: { not: null } },
+    where: { namespaceId, kind: { in: ["fleet", "canary"] }, OR: counts },
     orderBy: [{ createdAt: "desc" }, { id: "asc" }],
     select: {
       id: true,

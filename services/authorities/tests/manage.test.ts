@@ -284,6 +284,15 @@ describe("closing and revoking", () => {
     await expectRefusal(revokeAuthority(ctx, admin, { ...of, ...why }), "authority.wrong_state");
   });
 
+  it("keeps a key out that was revoked before anybody proved to have it", async () => {
+    const ca = await createSoftwareCa({ commonName: "Never proved" });
+    const { id } = await upload(ca.pem);
+    expect(await known(id)).toBeUndefined();
+    const why = { reason: "cACompromise", note: "published", allowedCertificates: 0 } as const;
+    await revokeAuthority(ctx, admin, { id, count, ...why });
+    expect(await known(id)).toMatchObject({ state: "revoked" });
+  });
+
   it("revokes no more certificates than the person looked at", async () => {
     const ca = await createSoftwareCa();
     const { id } = await upload(ca.pem, { privateKeyPem: ca.privateKeyPem });
