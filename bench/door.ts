@@ -7,10 +7,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { cpus } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePorts } from "#cli/tests/running-install.ts";
 import { ensureAuthorities, loadDoorCertificate } from "#services/authorities/service.ts";
 import { readHeaderMode } from "#services/header-mode/service.ts";
 import { eventually } from "#tests/harness/eventually.ts";
+import { freePort } from "#tests/harness/free-port.ts";
 import { startDevicesNginx } from "#tests/harness/nginx.ts";
 import { type Gateway, openGateways } from "./gateways.ts";
 import { runLoad } from "./load-processes.ts";
@@ -31,7 +31,7 @@ const upstream = createServer((req, res) => {
   res.writeHead(200, { "content-type": "application/json", "content-length": 2 }).end("{}");
 });
 try {
-  const [upstreamPort = 0, nginxPort = 0, unused = 0] = await freePorts(3);
+  const [upstreamPort, nginxPort, unused] = await Promise.all([freePort(), freePort(), freePort()]);
   await new Promise<void>((done) => upstream.listen(upstreamPort, "127.0.0.1", done));
   await ensureAuthorities(install.ctx);
   // The services stay where devices are made; the gateways take the small upstream for them.

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { cleanEnvironment, freePorts } from "#cli/tests/running-install.ts";
+import { cleanEnvironment } from "#cli/tests/running-install.ts";
 import { type Actor, SHELL } from "#lib/authz/actor.ts";
 import { createBackends } from "#lib/backends/backends.ts";
 import { loadConfig, readStoredSecrets } from "#lib/config/load.ts";
@@ -12,6 +12,7 @@ import { createLog } from "#lib/log/log.ts";
 import { createProcessCtx } from "#lib/process.ts";
 import { loadDoorRootPem } from "#services/authorities/service.ts";
 import { type IdentityCtx, issueDevice } from "#services/identity/service.ts";
+import { freePort } from "#tests/harness/free-port.ts";
 import { startSystem } from "#tests/harness/system.ts";
 
 const GATEWAY = fileURLToPath(new URL("../gateway/main.ts", import.meta.url));
@@ -63,7 +64,7 @@ export async function openGateways(): Promise<Gateways> {
     start: (count, settings = {}) =>
       Promise.all(
         Array.from({ length: count }, async () => {
-          const [door = 0, tools, decision = 0] = await freePorts(3);
+          const [door, tools, decision] = await Promise.all([freePort(), freePort(), freePort()]);
           const ports = { DEVICE_DOOR_PORT: `${door}`, TOOLS_DOOR_PORT: `${tools}`, DECISION_PORT: `${decision}` };
           const child = spawn(process.execPath, [GATEWAY], {
             env: { ...env, ...settings, ...ports },

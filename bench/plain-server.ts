@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePorts } from "#cli/tests/running-install.ts";
 import { eventually } from "#tests/harness/eventually.ts";
+import { freePort } from "#tests/harness/free-port.ts";
 
 /** nginx that keeps plain files and gives them out over TLS: what OSTree repositories are usually served by. */
 export type PlainServer = { readonly url: string; readonly caPem: string; close(): Promise<void> };
@@ -14,7 +14,7 @@ export type PlainServer = { readonly url: string; readonly caPem: string; close(
 export async function startPlainServer(): Promise<PlainServer> {
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-plain-"));
   const at = (name: string) => join(folder, name);
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   mkdirSync(at("files"));
   const words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -days 2";
   const files = ["-addext", "subjectAltName=DNS:localhost", "-keyout", at("key.pem"), "-out", at("server.pem")];

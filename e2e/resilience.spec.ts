@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:net";
 import { expect, test } from "@playwright/test";
-import { freePorts } from "#cli/tests/running-install.ts";
 import { type Api, at } from "#tests/harness/api.ts";
+import { freePort } from "#tests/harness/free-port.ts";
 import type { System } from "#tests/harness/system.ts";
 import { openTcpProxy, type TcpProxy } from "#tests/harness/tcp-proxy.ts";
 import { adminApi, signIn, startOwnSystem } from "./support/install.ts";
@@ -14,7 +14,7 @@ let address: string;
 
 test.beforeAll(async () => {
   test.setTimeout(300_000);
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   wire = await openTcpProxy({ host: "127.0.0.1", port });
   address = `http://localhost:${wire.port}`;
   system = await startOwnSystem({ PORT: String(port), PUBLIC_URL: address });

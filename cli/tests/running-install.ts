@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { freePort } from "#tests/harness/free-port.ts";
 
 const FIXTURE = fileURLToPath(new URL("./fixtures/install.ts", import.meta.url));
 
@@ -54,8 +54,7 @@ export async function freshSettings(): Promise<{
 }> {
   const dataDir = await mkdtemp(path.join(tmpdir(), "gatehouse-install-"));
   const names = ["PORT", "DEVICE_DOOR_PORT", "TOOLS_DOOR_PORT", "DECISION_PORT", "SERVICES_PORT"];
-  const ports = await freePorts(names.length);
-  const env = Object.fromEntries(names.map((name, index) => [name, String(ports[index])]));
+  const env = Object.fromEntries(await Promise.all(names.map(async (name) => [name, String(await freePort())])));
   return {
     dataDir,
     env: { ...env, DATA_DIR: dataDir },
@@ -74,23 +73,6 @@ export async function until(
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}${detail()}`);
     await sleep(30);
   }
-}
-
-/** Different free ports: all are held until the last is found. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** Ours without what the machine may have set for Gatehouse. */

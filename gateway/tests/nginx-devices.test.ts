@@ -18,8 +18,9 @@ import {
   type TestDoor,
 } from "#tests/harness/door.ts";
 import { eventually } from "#tests/harness/eventually.ts";
+import { freePort } from "#tests/harness/free-port.ts";
 import { actorOf, auditStory, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
-import { freePort, startDevicesNginx, type TestNginx } from "#tests/harness/nginx.ts";
+import { startDevicesNginx, type TestNginx } from "#tests/harness/nginx.ts";
 import { addAuthority } from "#tests/pki/authority.ts";
 import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 

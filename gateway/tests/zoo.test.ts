@@ -12,8 +12,9 @@ import {
   type TestDoor,
 } from "#tests/harness/door.ts";
 import { eventually } from "#tests/harness/eventually.ts";
+import { freePort } from "#tests/harness/free-port.ts";
 import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
-import { freePort, startDevicesNginx, type TestNginx } from "#tests/harness/nginx.ts";
+import { startDevicesNginx, type TestNginx } from "#tests/harness/nginx.ts";
 import { bringIn, endAuthorities, openZoo, type ZooWorld } from "#tests/harness/zoo.ts";
 import { ask, TLS_VERSIONS, type TlsVersion, type Visited, visit } from "#tests/harness/zoo-client.ts";
 import { craft } from "#tests/pki/crafted.ts";

@@ -2,11 +2,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import { freePort } from "#tests/harness/free-port.ts";
 
 const TOKEN = randomBytes(20).toString("hex");
 const MASTER_KEY = randomBytes(32).toString("hex");
@@ -25,14 +26,6 @@ afterEach(() => {
 afterAll(() => database.drop());
 
 type Part = { child: ChildProcess; output: () => string; exit: Promise<number | null>; url: string };
-
-async function freePort(): Promise<number> {
-  const probe = createTcpServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 async function start(settings: Record<string, string | undefined> = {}): Promise<Part> {
   const port = settings.SERVICES_PORT ?? String(await freePort());

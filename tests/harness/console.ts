@@ -1,6 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtempSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cookieNames } from "#lib/auth/cookies.ts";
@@ -17,6 +16,7 @@ import { createMasterKey } from "#lib/keys/master-key.ts";
 import { createLog } from "#lib/log/log.ts";
 import { createServiceToken, createUser, SESSION_SECONDS, signIn } from "#services/accounts/service.ts";
 import { createTestDatabase } from "./database.ts";
+import { freePort } from "./free-port.ts";
 
 export const PUBLIC_URL = "http://console.test";
 const PASSWORD = "a long enough password";
@@ -93,14 +93,4 @@ export async function startTestConsole(settings: Record<string, string> = {}): P
       await database.drop();
     },
   };
-}
-
-/** A port that nobody used a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
-  return address.port;
 }

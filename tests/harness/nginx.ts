@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventually } from "#tests/harness/eventually.ts";
+import { freePort } from "#tests/harness/free-port.ts";
 
 export type TestNginx = { readonly port: number; readonly pid: number; log(): string; close(): Promise<void> };
 
@@ -143,12 +144,4 @@ function replaceAll(text: string, changes: readonly Change[]): string {
     changed = changed.replaceAll(from, to);
   }
   return changed;
-}
-
-export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { freePorts } from "#cli/tests/running-install.ts";
 import { SHELL, SYSTEM } from "#lib/authz/actor.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
@@ -14,6 +13,7 @@ import { issueDevice } from "#tests/harness/build-tools.ts";
 import { createTestCtx } from "#tests/harness/ctx.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { eventually } from "#tests/harness/eventually.ts";
+import { freePort } from "#tests/harness/free-port.ts";
 import { createMenderClient, type MenderClient } from "#tests/harness/mender/client.ts";
 import { type MenderDouble, startMenderDouble } from "#tests/harness/mender/server.ts";
 import { USER } from "#tests/harness/mender/state.ts";
@@ -29,7 +29,7 @@ const clients: MenderClient[] = [];
 beforeAll(async () => {
   database = await createTestDatabase();
   double = await startMenderDouble();
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   url = `https://localhost:${port}`;
   system = await startSystem(
     {

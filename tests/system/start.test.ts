@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { freePorts, freshSettings, type RunningInstall, startFixture, until } from "#cli/tests/running-install.ts";
+import { freshSettings, type RunningInstall, startFixture, until } from "#cli/tests/running-install.ts";
 import { createEmptyDatabase } from "#tests/harness/database.ts";
+import { freePort } from "#tests/harness/free-port.ts";
 
 describe("npm start", { timeout: 60_000 }, () => {
   let settings: Awaited<ReturnType<typeof freshSettings>>;
@@ -15,7 +16,7 @@ describe("npm start", { timeout: 60_000 }, () => {
 
   beforeEach(async () => {
     settings = await freshSettings();
-    services = { name: "services", port: (await freePorts(1))[0] ?? 0 };
+    services = { name: "services", port: await freePort() };
     running = [];
   });
   afterEach(async () => {
