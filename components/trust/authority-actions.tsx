@@ -5,10 +5,13 @@ import { useState } from "react";
 import { GuardedButton } from "#components/shell/me.tsx";
 import type { Authority } from "#lib/contracts/console/authorities.ts";
 
-type Act = "close" | "reopen" | "issue-with" | "revoke";
+type Act = "close" | "reopen" | "issue-with" | "revoke" | "delete";
 
 const AuthorityActDialog = dynamic(() =>
   import("./authority-act-dialog.tsx").then((module) => module.AuthorityActDialog),
+);
+const DeleteAuthorityDialog = dynamic(() =>
+  import("./delete-authority-dialog.tsx").then((module) => module.DeleteAuthorityDialog),
 );
 const RevokeAuthorityDialog = dynamic(() =>
   import("./revoke-authority-dialog.tsx").then((module) => module.RevokeAuthorityDialog),
@@ -36,13 +39,21 @@ export function AuthorityActions({ authority }: { authority: Authority }) {
           Reopen…
         </GuardedButton>
       ) : null}
+      {state === "unproved" ? (
+        <GuardedButton permission="authority.manage" onClick={() => setAct("delete")}>
+          Delete…
+        </GuardedButton>
+      ) : null}
       {state === "revoked" ? null : (
         <GuardedButton permission="authority.manage" look="danger" onClick={() => setAct("revoke")}>
           Revoke…
         </GuardedButton>
       )}
       {act === "revoke" ? <RevokeAuthorityDialog authority={authority} onClose={close} /> : null}
-      {act !== null && act !== "revoke" ? <AuthorityActDialog authority={authority} act={act} onClose={close} /> : null}
+      {act === "delete" ? <DeleteAuthorityDialog authority={authority} onClose={close} /> : null}
+      {act === "close" || act === "reopen" || act === "issue-with" ? (
+        <AuthorityActDialog authority={authority} act={act} onClose={close} />
+      ) : null}
     </>
   );
 }

@@ -16,8 +16,12 @@ const SwitchServerCaDialog = dynamic(() =>
   import("./server-ca-dialogs.tsx").then((module) => module.SwitchServerCaDialog),
 );
 
+const CancelServerCaDialog = dynamic(() =>
+  import("./server-ca-dialogs.tsx").then((module) => module.CancelServerCaDialog),
+);
+
 export function ServerCaCards({ serverCa: { current, next, ownCertificate } }: { serverCa: ServerCa }) {
-  const [open, setOpen] = useState<"prepare" | "switch" | null>(null);
+  const [open, setOpen] = useState<"prepare" | "switch" | "cancel" | null>(null);
   const close = () => setOpen(null);
   return (
     <>
@@ -44,9 +48,14 @@ export function ServerCaCards({ serverCa: { current, next, ownCertificate } }: {
         <Card
           title="Next"
           aside={
-            <GuardedButton permission="authority.manage" size="sm" look="danger" onClick={() => setOpen("switch")}>
-              Switch the old one off…
-            </GuardedButton>
+            <div className="flex flex-wrap gap-2">
+              <GuardedButton permission="authority.manage" size="sm" onClick={() => setOpen("cancel")}>
+                Drop it…
+              </GuardedButton>
+              <GuardedButton permission="authority.manage" size="sm" look="danger" onClick={() => setOpen("switch")}>
+                Switch the old one off…
+              </GuardedButton>
+            </div>
           }
         >
           <p className="mb-3 text-ink-2">
@@ -58,6 +67,7 @@ export function ServerCaCards({ serverCa: { current, next, ownCertificate } }: {
       )}
       {open === "prepare" ? <PrepareServerCaDialog onClose={close} /> : null}
       {open === "switch" ? <SwitchServerCaDialog onClose={close} /> : null}
+      {open === "cancel" ? <CancelServerCaDialog onClose={close} /> : null}
     </>
   );
 }

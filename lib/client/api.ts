@@ -19,6 +19,7 @@ import type {
   CredentialArchive,
   ProvisioningCredential,
 } from "#lib/contracts/console/credentials.ts";
+import type { DeviceGroup, DeviceGroupList } from "#lib/contracts/console/device-groups.ts";
 import type {
   Activity,
   CredentialBundle,
@@ -100,6 +101,10 @@ export const api = {
     call<Device>("PATCH", `/api/v1/devices/${at(uuid)}`, { body: { name } }),
   deleteDevice: (uuid: string) => call<object>("DELETE", `/api/v1/devices/${at(uuid)}`),
   issueDevice: (body: IssueDevice) => post<CredentialBundle>("/api/v1/devices/issue", body),
+  listDeviceGroups: (params: ListParams, signal?: Signal) =>
+    get<DeviceGroupList>("/api/v1/device-groups", params, signal),
+  nameDeviceGroups: (ids: readonly string[], signal?: Signal) =>
+    get<{ data: DeviceGroup[] }>("/api/v1/device-groups/names", { ids }, signal),
   listSimulations: (signal?: Signal) => get<Page<SimulatedDevice>>("/api/v1/simulated-devices", { limit: 200 }, signal),
   startSimulation: (body: { name?: string; hardwareId?: string; secondaries?: number }) =>
     post<SimulatedDevice>("/api/v1/simulated-devices", body),
@@ -136,9 +141,11 @@ export const api = {
   actOnAuthority: (id: string, act: "close" | "reopen" | "issue-with") =>
     post<Authority>(`/api/v1/authorities/${at(id)}/${act}`),
   revokeAuthority: (id: string, body: RevokeAuthority) => post<Authority>(`/api/v1/authorities/${at(id)}/revoke`, body),
+  deleteAuthority: (id: string) => call<object>("DELETE", `/api/v1/authorities/${at(id)}`),
   getServerCa: (signal?: Signal) => get<ServerCa>("/api/v1/server-ca", {}, signal),
   prepareServerCa: () => post<ServerCa>("/api/v1/server-ca/prepare"),
   switchServerCa: (devicesWithout: number) => post<ServerCa>("/api/v1/server-ca/switch", { devicesWithout }),
+  cancelServerCa: (devicesWith: number) => post<ServerCa>("/api/v1/server-ca/cancel", { devicesWith }),
   listServerCaDevices: (params: ListParams, signal?: Signal) =>
     get<Page<ServerCaDevice>>("/api/v1/server-ca/devices", params, signal),
 
@@ -147,6 +154,7 @@ export const api = {
     get<Page<ExpiringDevice>>("/api/v1/trust/forecast/devices", params, signal),
   getPosture: (signal?: Signal) => get<Posture>("/api/v1/trust/posture", {}, signal),
   listNotices: (params: ListParams, signal?: Signal) => get<Page<Notice>>("/api/v1/notices", params, signal),
+  acknowledgeNotice: (id: string) => post<Notice>(`/api/v1/notices/${at(id)}/acknowledge`),
   listRenewalCampaigns: (params: ListParams, signal?: Signal) =>
     get<Page<RenewalCampaign>>("/api/v1/renewal-campaigns", params, signal),
   getRenewalCampaign: (id: string, signal?: Signal) =>

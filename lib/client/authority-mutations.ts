@@ -47,6 +47,18 @@ export function useRevokeAuthority(id: string) {
   return useAuthorityMutation((body: RevokeAuthority) => api.revokeAuthority(id, body));
 }
 
+export function useDeleteAuthority(id: string) {
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: () => api.deleteAuthority(id),
+    // Its own page must not ask for what is gone.
+    onSuccess: () =>
+      queryClient.invalidateQueries({
+        predicate: ({ queryKey }) => queryKey[0] === "authorities" && queryKey[1] !== "one",
+      }),
+  });
+}
+
 function useServerCaMutation<Given>(mutationFn: (given: Given) => Promise<unknown>) {
   const queryClient = useQueryClient();
   return useMutation({
@@ -61,4 +73,8 @@ export function usePrepareServerCa() {
 
 export function useSwitchServerCa() {
   return useServerCaMutation((devicesWithout: number) => api.switchServerCa(devicesWithout));
+}
+
+export function useCancelServerCa() {
+  return useServerCaMutation((devicesWith: number) => api.cancelServerCa(devicesWith));
 }

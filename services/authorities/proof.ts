@@ -10,7 +10,7 @@ import { isSignedBy } from "#lib/pki/issuer.ts";
 import { record } from "#services/audit/service.ts";
 import { announceChange } from "./changes.ts";
 import { type CountCertificates, readAuthorityDto, requireAuthority, stateOf } from "./read.ts";
-import { type AuthorityRow, changeAuthority } from "./store-authority.ts";
+import { type AuthorityRow, changeAuthority, deleteUnproved } from "./store-authority.ts";
 
 const PROOF_HOURS = 24;
 
@@ -60,6 +60,28 @@ export async function proveAuthority(
     });
   });
   return readAuthorityDto(ctx, id, count);
+}
+
+/**
+ * Deletes an authority whose key nobody has proved to have: an upload by mistake. It never counted, so nothing depends on it; one that did
+ * count is closed or revoked instead.
+ *
+ * @throws AppError `auth.forbidden` | `authority.not_found` | `authority.wrong_state` (it is proved, or revoked: the doors must go on
+ *   refusing what its key signs)
+ */
+export async function deleteAuthority(ctx: Ctx, actor: Actor, id: string): Promise<void> {
+  requirePermission(actor, "authority.manage");
+  await ctx.db.$transaction(async (tx) => {
+    const { name, fingerprint, policy } = await lockUnproved(tx, ctx, id);
+    await deleteUnproved(tx, ctx.namespaceId, id);
+    await announceChange(tx, ctx, { fingerprint: null, authorityId: id, verb: "deleted" });
+    await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: "" });
+    await record(tx, ctx, actor, {
+      action: "authority.delete",
+      target: { kind: "authority", id, name },
+      before: { fingerprint, policy, state: "unproved" },
+    });
+  });
 }
 
 async function lockUnproved(tx: Tx, ctx: Ctx, id: string): Promise<AuthorityRow> {

@@ -11,10 +11,17 @@ import { record } from "#services/audit/service.ts";
 import { ensureDoorCertificate, renewInTransaction } from "./door-certificate.ts";
 import { serverPurposeOf } from "./sealing.ts";
 import { findNext, HANDED_OUT_AFTER_MS, newestHandedOut } from "./server-ca-chain.ts";
-import { findServerCa, insertServerCa, putInForce, type ServerCaRow, upsertGiven } from "./store-server-ca.ts";
+import {
+  dropNext,
+  findServerCa,
+  insertServerCa,
+  putInForce,
+  type ServerCaRow,
+  upsertGiven,
+} from "./store-server-ca.ts";
 
-/** How many devices were not given this server CA; asked of who knows the devices, which this area does not. */
-export type CountDevicesWithout = (
+/** How many devices were given this server CA, or were not; asked of who knows the devices, which this area does not. */
+export type CountServerCaDevices = (
   db: DbOrTx,
   ctx: Pick<Ctx, "namespaceId" | "clock">,
   serverCaId: string,
@@ -77,13 +84,12 @@ export async function prepareServerCa(ctx: Ctx, actor: Actor): Promise<ServerCa>
 export async function switchServerCa(
   ctx: Ctx,
   actor: Actor,
-  { devicesWithout, count }: { devicesWithout: number; count: CountDevicesWithout },
+  { devicesWithout, count }: { devicesWithout: number; count: CountServerCaDevices },
 ): Promise<ServerCa> {
   requirePermission(actor, "authority.manage");
   await ctx.db.$transaction(async (tx) => {
     await lockInTransaction(tx, "server-certificates");
-    const next = await findNext(tx);
-    if (next === null) throw new AppError("authority.wrong_state", "No next server CA is prepared.");
+    const next = await requireNext(tx);
     const without = await count(tx, ctx, next.id);
     if (without !== devicesWithout) {
       throw new AppError(
@@ -101,6 +107,48 @@ export async function switchServerCa(
     });
   });
   return readServerCa(ctx);
+}
+
+/**
+ * Ends the time of two the other way: the next server CA and its key are deleted, and the doors are known by the one in force alone.
+ * Devices that have only the next one can't connect any more.
+ *
+ * @throws AppError `auth.forbidden` | `authority.wrong_state` (none is prepared) | `authority.count_changed` (another number of
+ *   devices was given it than the person saw)
+ */
+export async function cancelServerCa(
+  ctx: Ctx,
+  actor: Actor,
+  { devicesWith, count }: { devicesWith: number; count: CountServerCaDevices },
+): Promise<ServerCa> {
+  requirePermission(actor, "authority.manage");
+  await ctx.db.$transaction(async (tx) => {
+    await lockInTransaction(tx, "server-certificates");
+    const next = await requireNext(tx);
+    const having = await count(tx, ctx, next.id);
+    if (having !== devicesWith) {
+      throw new AppError(
+        "authority.count_changed",
+        `${having} devices were given it by now, not ${devicesWith}. Look at them again, then decide.`,
+      );
+    }
+    await dropNext(tx);
+    await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: "" });
+    const { subjectCn, fingerprint } = parseCertificate(next.certificate);
+    await record(tx, ctx, actor, {
+      action: "server_ca.cancel",
+      target: { kind: "authority", id: next.id, name: subjectCn },
+      before: { fingerprint },
+      after: { devicesWith },
+    });
+  });
+  return readServerCa(ctx);
+}
+
+async function requireNext(tx: Tx): Promise<ServerCaRow> {
+  const next = await findNext(tx);
+  if (next === null) throw new AppError("authority.wrong_state", "No next server CA is prepared.");
+  return next;
 }
 
 /** Remembers that a device was given what `loadDoorRootPem` returns now. */

@@ -22,7 +22,7 @@ export {
 } from "./door-certificate.ts";
 export { type Issuer, listPublishedAuthorities, openIssuer } from "./issuing.ts";
 export { changeAuthority, createAuthority, uploadAuthority } from "./manage.ts";
-export { orderAuthorityProof, proveAuthority } from "./proof.ts";
+export { deleteAuthority, orderAuthorityProof, proveAuthority } from "./proof.ts";
 export { type CountCertificates, getAuthority, getAuthorityPem, listAuthorities } from "./read.ts";
 export {
   getRevokingAuthority,
@@ -31,7 +31,8 @@ export {
   type RevokingAuthority,
 } from "./revoking.ts";
 export {
-  type CountDevicesWithout,
+  type CountServerCaDevices,
+  cancelServerCa,
   findNewestServerCaId,
   getServerCa,
   noteServerCaGiven,

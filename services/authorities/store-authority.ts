@@ -135,6 +135,11 @@ export async function changeAuthority(
   await db.authority.updateMany({ where: { namespaceId, ...MANAGED, id }, data: change });
 }
 
+/** Deletes one whose key nobody has proved to have. */
+export async function deleteUnproved(db: DbOrTx, namespaceId: string, id: string): Promise<void> {
+  await db.authority.deleteMany({ where: { namespaceId, ...MANAGED, id, provedAt: null, sealedKey: null } });
+}
+
 function withoutKey<R extends { sealedKey: Uint8Array | null }>({ sealedKey, ...row }: R) {
   return { ...row, hasKey: sealedKey !== null };
 }

@@ -48,6 +48,11 @@ export async function putInForce(db: DbOrTx, nextId: string): Promise<void> {
   await db.serverCertificate.updateMany({ where: { id: nextId }, data: { kind: "server_ca" } });
 }
 
+/** Forgets the next server CA with its key, and what vouches for the one in force in its name. */
+export async function dropNext(db: DbOrTx): Promise<void> {
+  await db.serverCertificate.deleteMany({ where: { kind: { in: ["server_ca_next", "server_ca_cross"] } } });
+}
+
 export async function deleteCross(db: DbOrTx): Promise<void> {
   await db.serverCertificate.deleteMany({ where: { kind: "server_ca_cross" } });
 }

@@ -2,13 +2,17 @@ import { type Actor, requirePermission } from "#lib/authz/actor.ts";
 import type { Page } from "#lib/contracts/console/common.ts";
 import type { ListServerCaDevices, ServerCaDevice } from "#lib/contracts/console/server-ca.ts";
 import type { Ctx } from "#lib/ctx.ts";
-import { type CountDevicesWithout, findNewestServerCaId } from "#services/authorities/service.ts";
+import { type CountServerCaDevices, findNewestServerCaId } from "#services/authorities/service.ts";
 import { findDeviceNames } from "#services/fleet/service.ts";
 import { countByServerCa, listByServerCa } from "./store-server-ca.ts";
 
 /** How many devices that may come in were not given this server CA: they lose the doors when the old one is switched off. */
-export const countDevicesWithout: CountDevicesWithout = (db, ctx, serverCaId) =>
+export const countDevicesWithout: CountServerCaDevices = (db, ctx, serverCaId) =>
   countByServerCa(db, ctx.namespaceId, { serverCaId, has: false, now: ctx.clock() });
+
+/** How many devices that may come in were given this server CA: they may lose the doors when it is dropped. */
+export const countDevicesWith: CountServerCaDevices = (db, ctx, serverCaId) =>
+  countByServerCa(db, ctx.namespaceId, { serverCaId, has: true, now: ctx.clock() });
 
 /**
  * Devices that may come in, by whether they were given the newest server CA.

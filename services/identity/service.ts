@@ -39,13 +39,14 @@ export { listRefusalRates, readRefusalRates } from "./refusal-rates.ts";
 export { admitRefused, getRefusal, listRefusals, type RefusedVisit, recordRefusals } from "./refusals.ts";
 export { joinGroup, registerDevice, unregisterDevice } from "./registration.ts";
 export { holdCertificate, releaseCertificate, revokeCertificate, revokeCertificatesOfDevice } from "./revoke.ts";
-export { countDevicesWithout, listServerCaDevices } from "./server-ca-devices.ts";
+export { countDevicesWith, countDevicesWithout, listServerCaDevices } from "./server-ca-devices.ts";
 export { lapseWaiting, noteKeys, revokeFallen, supersedeReplaced } from "./sweeps.ts";
 export {
   type AdmissionFacts,
   admitNewcomer,
   type Claim,
   readAdmissionFacts,
+  readDecidedFacts,
   recordPending,
   recordVisits,
   type Visit,

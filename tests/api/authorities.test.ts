@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => test.drop());
 
 /** Through the real route, as an admin's token. */
-async function call(method: "GET" | "POST" | "PATCH", path: string, body?: unknown): Promise<Response> {
+async function call(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<Response> {
   const address = `/api/v1${path}`;
   const shape = address
     .split("?", 1)
@@ -26,7 +26,7 @@ async function call(method: "GET" | "POST" | "PATCH", path: string, body?: unkno
   const handler = routes.find((route) => route.path === shape)?.handlers[method];
   if (handler === undefined) throw new Error(`no route at ${shape}`);
   const headers = { authorization: `Bearer ${test.tokens.admin}`, "content-type": "application/json" };
-  const given = method === "GET" ? {} : { body: JSON.stringify(body ?? {}) };
+  const given = method === "GET" || method === "DELETE" ? {} : { body: JSON.stringify(body ?? {}) };
   return handler(new Request(`${PUBLIC_URL}${address}`, { method, headers, ...given }));
 }
 const authority = async (res: Response) => Authority.parse(await res.json());
@@ -73,6 +73,12 @@ it("takes an authority without its key on proof, and lets no private key out", a
   const proved = await authority(await call("POST", `/authorities/${id}/proof`, { certificatePem: pem }));
   expect(proved.state).toBe("open");
 
+  expect(await problem(await call("DELETE", `/authorities/${id}`))).toEqual([409, "authority.wrong_state"]);
+  const mistake = { certificatePem: (await createSoftwareCa({ commonName: "Mistaken CA" })).pem };
+  const unproved = await authority(await call("POST", "/authorities/upload", mistake));
+  expect((await call("DELETE", `/authorities/${unproved.id}`)).status).toBe(200);
+  expect(await problem(await call("GET", `/authorities/${unproved.id}`))).toEqual([404, "authority.not_found"]);
+
   const keyed = await createSoftwareCa({ commonName: "Keyed CA" });
   const upload = { certificatePem: keyed.pem, privateKeyPem: keyed.privateKeyPem };
   expect(await (await call("POST", "/authorities/upload", upload)).text()).not.toContain("PRIVATE");
@@ -102,9 +108,16 @@ it("refuses what is no rule and what is too large, each with its status", async 
   }
 });
 
-it("prepares the next server CA, once, and switches to it", async () => {
+it("prepares the next server CA, once, drops it, and switches to another", async () => {
   const before = ServerCa.parse(await (await call("GET", "/server-ca")).json());
   expect(before).toMatchObject({ next: null, ownCertificate: false });
+  expect((await call("POST", "/server-ca/prepare")).status).toBe(201);
+  expect(await problem(await call("POST", "/server-ca/cancel", { devicesWith: 3 }))).toEqual([
+    409,
+    "authority.count_changed",
+  ]);
+  const dropped = ServerCa.parse(await (await call("POST", "/server-ca/cancel", { devicesWith: 0 })).json());
+  expect(dropped).toMatchObject({ current: { id: before.current.id }, next: null });
   const res = await call("POST", "/server-ca/prepare");
   expect(res.status).toBe(201);
   const { next } = ServerCa.parse(await res.json());

@@ -253,6 +253,15 @@ export const revokeAuthority = endpoint({
   reply: Authority,
 });
 
+export const deleteAuthority = endpoint({
+  method: "DELETE",
+  path: "/api/v1/authorities/{id}",
+  permission: "authority.manage",
+  summary: "Delete an uploaded authority whose key nobody has proved to have; it never admitted anybody",
+  params: ById,
+  reply: z.object({}),
+});
+
 export const getAuthorityCertificate = endpoint({
   method: "GET",
   path: "/api/v1/authorities/{id}/certificate.pem",

@@ -55,6 +55,21 @@ export const switchServerCa = endpoint({
   reply: ServerCa,
 });
 
+export const CancelServerCa = z.strictObject({
+  /** How many devices are shown as having the next one: what they were given last no longer opens anything. */
+  devicesWith: z.number().int().min(0),
+});
+export type CancelServerCa = z.infer<typeof CancelServerCa>;
+
+export const cancelServerCa = endpoint({
+  method: "POST",
+  path: "/api/v1/server-ca/cancel",
+  permission: "authority.manage",
+  summary: "Drop the next server CA before it is in force: devices that have only that one can no longer connect",
+  body: CancelServerCa,
+  reply: ServerCa,
+});
+
 const ServerCaDevice = z.object({
   deviceUuid: Uuid,
   name: z.string().nullable(),

@@ -8,6 +8,7 @@ import { parseCertificate } from "#lib/pki/certificates.ts";
 import { createServerCa, issueServerCertificate, openIssuingCa } from "#lib/pki/issue.ts";
 import { isSignedBy } from "#lib/pki/issuer.ts";
 import {
+  cancelServerCa,
   ensureAuthorities,
   listKnownAuthorities,
   loadDoorCertificate,
@@ -169,6 +170,8 @@ describe("the next server CA", () => {
     await expectRefusal(prepareServerCa(ctx, operator), "auth.forbidden");
     const count = async () => 0;
     await expectRefusal(switchServerCa(ctx, operator, { devicesWithout: 0, count }), "auth.forbidden");
+    await expectRefusal(cancelServerCa(ctx, operator, { devicesWith: 0, count }), "auth.forbidden");
+    await expectRefusal(cancelServerCa(ctx, actorOf("admin"), { devicesWith: 0, count }), "authority.wrong_state");
     const own: Ctx = { ...ctx, config: { ...ctx.config, DEVICE_DOOR_CERT: "x", DEVICE_DOOR_KEY: "y" } };
     await expectRefusal(prepareServerCa(own, actorOf("admin")), "authority.wrong_state");
     expect(await cross()).toEqual([]);
@@ -194,5 +197,23 @@ describe("the next server CA", () => {
     // Nobody renews it: the doors stop showing what nobody would believe.
     clock.advance(31 * DAY_MS);
     expect(await certificates()).toBe(1);
+  });
+
+  it("is dropped with its key, and the doors and new credentials have only the one in force", async () => {
+    await ensureAuthorities(ctx);
+    expect(await certificates()).toBe(2);
+    const inForce = await ctx.db.serverCertificate.findFirstOrThrow({ where: { kind: "server_ca" } });
+    expect(parseCertificate(await loadDoorRootPem(ctx)).der).not.toEqual(Buffer.from(inForce.certificate));
+    const cancel = (devicesWith: number) =>
+      cancelServerCa(ctx, actorOf("admin"), { devicesWith, count: async () => 3 });
+    await expectRefusal(cancel(2), "authority.count_changed");
+    expect(await cancel(3)).toMatchObject({ current: { id: inForce.id }, next: null });
+    expect(await certificates()).toBe(1);
+    expect(parseCertificate(await loadDoorRootPem(ctx)).der).toEqual(Buffer.from(inForce.certificate));
+    const left = await ctx.db.serverCertificate.findMany({ where: { kind: { startsWith: "server_ca_" } } });
+    expect(left).toEqual([]);
+    expect(await auditStory(ctx)).toContain("server_ca.cancel done");
+    await prepareServerCa(ctx, actorOf("admin"));
+    expect(await certificates()).toBe(2);
   });
 });

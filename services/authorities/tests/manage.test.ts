@@ -6,6 +6,7 @@ import {
   changeAuthority,
   closeAuthority,
   createAuthority,
+  deleteAuthority,
   ensureAuthorities,
   getAuthority,
   issueWithAuthority,
@@ -134,6 +135,36 @@ describe("an authority that is uploaded without its key", () => {
     world.clock.advance(DAY_MS + 1);
     await expectRefusal(prove(ca, code), "authority.proof_failed");
     expect(await known(id)).toBeUndefined();
+  });
+});
+
+describe("an authority that nobody proved", () => {
+  it("can be deleted with its code, and uploaded again", async () => {
+    const ca = await createSoftwareCa({ commonName: "By mistake" });
+    const { id } = await upload(ca.pem);
+    const { code } = await orderAuthorityProof(ctx, admin, id);
+    await deleteAuthority(ctx, admin, id);
+    await expectRefusal(getAuthority(ctx, admin, { id, count }), "authority.not_found");
+    await expectRefusal(deleteAuthority(ctx, admin, id), "authority.not_found");
+    const { pem } = await ca.issue({ commonNames: [code] });
+    const again = await upload(ca.pem);
+    await expectRefusal(
+      proveAuthority(ctx, admin, { id: again.id, certificatePem: pem, count }),
+      "authority.proof_failed",
+    );
+  });
+
+  it("is kept once it counted, or was revoked", async () => {
+    const ca = await createSoftwareCa({ commonName: "Counted" });
+    const keyed = await upload(ca.pem, { privateKeyPem: ca.privateKeyPem });
+    const made = await create();
+    const revoked = await upload((await createSoftwareCa({ commonName: "Kept out" })).pem);
+    const why = { reason: "cACompromise", note: "published", allowedCertificates: 0 } as const;
+    await revokeAuthority(ctx, admin, { id: revoked.id, count, ...why });
+    for (const { id } of [keyed, made, revoked]) {
+      await expectRefusal(deleteAuthority(ctx, admin, id), "authority.wrong_state");
+      expect(await known(id)).toBeDefined();
+    }
   });
 });
 
@@ -319,6 +350,7 @@ describe("closing and revoking", () => {
       reopenAuthority(ctx, operator, of),
       issueWithAuthority(ctx, operator, of),
       orderAuthorityProof(ctx, operator, id),
+      deleteAuthority(ctx, operator, id),
       changeAuthority(ctx, operator, { ...of, change: { note: null } }),
       revokeAuthority(ctx, operator, { ...of, reason: "unspecified", note: "x", allowedCertificates: 0 }),
     ]) {
@@ -326,7 +358,7 @@ describe("closing and revoking", () => {
     }
     expect(await listAuthorities(ctx, operator, { limit: 1, count })).toMatchObject({ data: [{ id }] });
     const story = new Set(await auditStory(ctx));
-    for (const deed of ["create", "upload", "prove", "change", "issue_with", "close", "reopen", "revoke"]) {
+    for (const deed of ["create", "upload", "prove", "change", "issue_with", "close", "reopen", "revoke", "delete"]) {
       expect(story).toContain(`authority.${deed} done`);
     }
   });
