@@ -7,12 +7,13 @@ import { IconButton } from "#components/ui/button.tsx";
 import { Kbd } from "#components/ui/tag.tsx";
 import { LiveBadge } from "./live-badge.tsx";
 import { useMe } from "./me.tsx";
+import { NoticeBell } from "./notice-bell.tsx";
 import { UserMenu } from "./user-menu.tsx";
 
 const CommandMenu = dynamic(() => import("./command-menu.tsx").then((module) => module.CommandMenu));
 const Drawer = dynamic(() => import("./drawer.tsx").then((module) => module.Drawer));
 
-/** Environment, search, live badge, user. What opens from here is loaded when it is first opened. */
+/** Environment, search, notices, live badge, user. What opens from here is loaded when it is first opened. */
 export function TopBar() {
   const { namespace } = useMe();
   const [open, setOpen] = useState<"none" | "find" | "drawer">("none");
@@ -50,6 +51,7 @@ export function TopBar() {
         </span>
       </button>
       <IconButton label="Find" className="md:hidden" icon={<Search aria-hidden />} onClick={() => setOpen("find")} />
+      <NoticeBell />
       <LiveBadge />
       <UserMenu />
       {open === "find" ? <CommandMenu onClose={close} /> : null}

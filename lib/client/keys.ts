@@ -17,6 +17,11 @@ export const keys = {
     hardware: (uuid: string) => ["devices", "hardware", uuid] as const,
     activity: (uuid: string, params: ListParams = {}) => ["devices", "activity", uuid, tidy(params)] as const,
   },
+  deviceGroups: {
+    all: ["device-groups"] as const,
+    list: (params: ListParams) => ["device-groups", "list", tidy(params)] as const,
+    names: (ids: readonly string[]) => ["device-groups", "names", ids] as const,
+  },
   simulations: { all: ["simulations"] as const },
   certificates: {
     all: ["certificates"] as const,
@@ -29,7 +34,6 @@ export const keys = {
     campaigns: (params: ListParams) => ["certificates", "campaigns", tidy(params)] as const,
     campaign: (id: string) => ["certificates", "campaign", id] as const,
     campaignDevices: (id: string, params: ListParams) => ["certificates", "campaign", id, tidy(params)] as const,
-    notices: (params: ListParams) => ["certificates", "notices", tidy(params)] as const,
     posture: ["certificates", "posture"] as const,
     findings: (code: string, params: ListParams) => ["certificates", "posture", code, tidy(params)] as const,
     provisioning: (params: ListParams) => ["certificates", "provisioning", tidy(params)] as const,
@@ -44,6 +48,10 @@ export const keys = {
     publication: (id: string) => ["authorities", "publication", id] as const,
     serverCa: ["authorities", "server-ca"] as const,
     serverCaDevices: (params: ListParams) => ["authorities", "server-ca-devices", tidy(params)] as const,
+  },
+  notices: {
+    all: ["notices"] as const,
+    list: (params: ListParams) => ["notices", "list", tidy(params)] as const,
   },
   refusals: {
     all: ["refusals"] as const,
@@ -87,11 +95,15 @@ export const keys = {
 export const PENDING_COUNT = { state: "pending", limit: 1 } as const;
 export const RUNNING_COUNT = { state: "running", limit: 1 } as const;
 
+/** What the bell shows: its total is the count beside it. */
+export const BELL_NOTICES = { state: "open", limit: 8 } as const;
+
 /** What an event of a topic makes out of date. */
 export const AREAS_OF_TOPIC: Readonly<Record<string, readonly string[]>> = {
   device: ["devices", "simulations", "overview"],
   certificate: ["certificates", "authorities", "devices", "overview"],
   refusal: ["refusals", "overview"],
+  notice: ["notices", "overview"],
   image: ["images", "overview"],
   update: ["updates", "devices", "images", "overview"],
   account: ["users", "tokens", "machine-clients"],

@@ -68,10 +68,13 @@ export function useStopSimulation() {
 
 export function useCreateProvisioningCredential() {
   const refresh = useRefresh(keys.certificates.all);
+  const onError = useRefresh(keys.deviceGroups.all);
   // Holds a private key: gone from memory as soon as the dialog is.
   return useMutation({
     mutationFn: (body: CreateProvisioningCredential) => api.createProvisioningCredential(body),
     onSuccess: refresh,
+    // Perhaps the group it names is gone.
+    onError,
     gcTime: 0,
   });
 }
@@ -83,10 +86,12 @@ export function useRevokeProvisioningCredential() {
 
 export function useCreateEnrolmentToken() {
   const refresh = useRefresh(keys.certificates.all);
+  const onError = useRefresh(keys.deviceGroups.all);
   // Holds the token's secret: gone from memory as soon as the dialog is.
   return useMutation({
     mutationFn: (body: CreateEnrolmentToken) => api.createEnrolmentToken(body),
     onSuccess: refresh,
+    onError,
     gcTime: 0,
   });
 }
@@ -255,6 +260,11 @@ export function useCreateRenewalCampaign() {
 export function useCloseRenewalCampaign(id: string) {
   const refresh = useRefresh(keys.certificates.all);
   return useMutation({ mutationFn: () => api.closeRenewalCampaign(id), onSuccess: refresh });
+}
+
+export function useAcknowledgeNotice() {
+  const refresh = useRefresh(keys.notices.all, keys.overview.all);
+  return useMutation({ mutationFn: (id: string) => api.acknowledgeNotice(id), onSuccess: refresh });
 }
 
 export function useAdmitRefused(id: string) {

@@ -27,7 +27,7 @@ export const campaignParams = {
 
 /** Open ones, unless the URL says `settled`. */
 export const noticeParams = {
-  state: parseAsStringLiteral(["open", "settled"] as const).withDefault("open"),
+  state: parseAsStringLiteral(["open", "acknowledged", "settled"] as const).withDefault("open"),
   cursor: parseAsString.withDefault(""),
 };
 

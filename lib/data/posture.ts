@@ -62,7 +62,7 @@ export function prefetchFindings(code: PostureCode, query: Query): Promise<Dehyd
 
 export function prefetchNotices(query: Query): Promise<DehydratedState> {
   return prefetch({
-    key: keys.certificates.notices(query),
+    key: keys.notices.list(query),
     read: ({ ctx, actor }) => listNotices(ctx, actor, ListNotices.parse(present(query))),
   });
 }

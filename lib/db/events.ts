@@ -10,6 +10,7 @@ export type ConsoleTopic =
   | "account"
   | "audit"
   | "simulation"
+  | "notice"
   | "key";
 
 export const EVENTS_CHANNEL = "gatehouse_events";

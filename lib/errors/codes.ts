@@ -78,6 +78,7 @@ export const ERROR_CODES = [
   "enrolment_token.not_found",
   "enrolment_token.used_up",
   "renewal_campaign.not_found",
+  "notice.not_found",
   // OSTree objects
   "ostree.malformed",
   "ostree.too_large",

@@ -80,6 +80,7 @@ export const PROBLEMS = {
   "csr.bad_proof": { status: 400, title: "The certificate request is not signed by its own key" },
   "csr.weak_key": { status: 400, title: "The certificate request's key is not accepted" },
   "renewal_campaign.not_found": { status: 404, title: "Renewal campaign not found" },
+  "notice.not_found": { status: 404, title: "Notice not found" },
   "enrolment_token.not_found": { status: 404, title: "Enrolment token not found" },
   "enrolment_token.used_up": { status: 409, title: "The enrolment token can't be used any more" },
   "device.not_found": { status: 404, title: "Device not found" },

@@ -26,13 +26,18 @@ export async function countAttempts(
 /** How often the door refused for each reason, against what is usual. @throws AppError `auth.forbidden` */
 export async function listRefusalRates(ctx: Ctx, actor: Actor): Promise<{ data: RefusalRate[] }> {
   requirePermission(actor, "refusal.read");
+  return { data: await readRefusalRates(ctx) };
+}
+
+/** The same for processes of ours, which ask in nobody's name. */
+export async function readRefusalRates(ctx: Ctx): Promise<RefusalRate[]> {
   const now = ctx.clock();
   const [hours, codes] = await Promise.all([
     store.listHours(ctx.db, ctx.namespaceId, hourOf(now.getTime() - REMEMBERED_MS)),
     store.listCodes(ctx.db, ctx.namespaceId, new Date(now.getTime() - HOUR_MS)),
   ]);
   const known = new Set([...codes.map(({ code }) => code), ...hours.map(({ code }) => code)]);
-  const data = [...known].sort().map((code) => {
+  return [...known].sort().map((code) => {
     const listed = codes.find((it) => it.code === code);
     const rate = rateOf(
       hours.filter((it) => it.code === code),
@@ -40,7 +45,6 @@ export async function listRefusalRates(ctx: Ctx, actor: Actor): Promise<{ data: 
     );
     return { code, listed: listed?.listed ?? 0, ...rate, topAddress: listed?.topAddress ?? null };
   });
-  return { data };
 }
 
 type Hours = readonly { hour: Date; count: number }[];

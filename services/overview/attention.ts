@@ -110,10 +110,12 @@ function toRevocationLine(measured: MeasuredRevocation | null): Attention {
   });
 }
 
-/** What waits has a line of its own. */
+/** These have lines of their own, which are true to the minute. */
+const TOLD_ELSEWHERE: ReadonlySet<Notice["kind"]> = new Set(["waiting_long", "refusals_unusual", "revocation_late"]);
+
 function toNoticeLines(notices: readonly Notice[], tone: Notice["tone"]): Attention[] {
   return notices
-    .filter((notice) => notice.tone === tone && notice.kind !== "waiting_long")
+    .filter((notice) => notice.tone === tone && !TOLD_ELSEWHERE.has(notice.kind))
     .map(({ text, href, at }) =>
       line("notice", tone, { count: 1, title: text, detail: null, href, since: new Date(at) }),
     );

@@ -4,6 +4,10 @@ import { type ListNotices, NOTICE_KINDS, type Notice, NoticeKind } from "#lib/co
 import { PostureCode } from "#lib/contracts/console/posture.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { publishEvent } from "#lib/db/events.ts";
+import { AppError } from "#lib/errors/app-error.ts";
+import { record } from "#services/audit/service.ts";
+import { readRefusalRates } from "#services/identity/service.ts";
+import { findCanaryRecord } from "#services/revocation/service.ts";
 import { CHECKS } from "./checks.ts";
 import { runChecks } from "./posture.ts";
 import { countProgress, settleRenewed } from "./store-campaigns.ts";
@@ -23,12 +27,20 @@ export async function refreshNotices(ctx: Ctx): Promise<void> {
   const now = ctx.clock();
   await settleRenewed(ctx.db, ctx.namespaceId, now);
   const current = (
-    await Promise.all([findExpiring(ctx), findAuthorities(ctx), findWaiting(ctx), findFindings(ctx), findOverdue(ctx)])
+    await Promise.all([
+      findExpiring(ctx),
+      findAuthorities(ctx),
+      findWaiting(ctx),
+      findFindings(ctx),
+      findOverdue(ctx),
+      findRefusals(ctx),
+      findLateRevocation(ctx),
+    ])
   ).flat();
   await ctx.db.$transaction(async (tx) => {
     const told = await store.keepNotices(tx, ctx.namespaceId, { current, now });
     const settled = await store.settleOthers(tx, ctx.namespaceId, { current, kinds: NOTICE_KINDS, now });
-    if (told + settled > 0) await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: "" });
+    if (told + settled > 0) await publishEvent(tx, ctx.namespaceId, { topic: "notice", subjectId: "" });
   });
 }
 
@@ -40,6 +52,26 @@ export async function listNotices(ctx: Ctx, actor: Actor, query: ListNotices): P
   return { data: rows.map(toDto), nextCursor, total, totalIsExact: true };
 }
 
+/**
+ * Says that somebody sees to it, so that it asks for nobody else until it is told anew. It stays until it is no longer true. Repeating it is
+ * fine, and so is one that is settled by now.
+ *
+ * @throws AppError `auth.forbidden` | `notice.not_found`
+ */
+export async function acknowledgeNotice(ctx: Ctx, actor: Actor, id: string): Promise<Notice> {
+  requirePermission(actor, "certificate.decide");
+  return ctx.db.$transaction(async (tx) => {
+    const changed = await store.acknowledge(tx, ctx.namespaceId, { id, at: ctx.clock(), by: actor.name });
+    const row = await store.findNotice(tx, ctx.namespaceId, { id, kinds: NOTICE_KINDS });
+    if (row === null) throw new AppError("notice.not_found", "There is no notice with this id.");
+    if (changed) {
+      await publishEvent(tx, ctx.namespaceId, { topic: "notice", subjectId: id });
+      await record(tx, ctx, actor, { action: "notice.acknowledge", target: { kind: "notice", id, name: row.text } });
+    }
+    return toDto(row);
+  });
+}
+
 function toDto({ subject, threshold, ...row }: store.NoticeRow): Notice {
   const kind = NoticeKind.parse(row.kind);
   return {
@@ -48,6 +80,7 @@ function toDto({ subject, threshold, ...row }: store.NoticeRow): Notice {
     tone: toneOf(kind, { subject, threshold }),
     at: row.at.toISOString(),
     settledAt: row.settledAt?.toISOString() ?? null,
+    acknowledgedAt: row.acknowledgedAt?.toISOString() ?? null,
   };
 }
 
@@ -58,7 +91,7 @@ function toneOf(kind: NoticeKind, { subject, threshold }: { subject: string; thr
   }
   if (kind === "certificates_expiring") return Number(threshold) <= 7 ? "bad" : "warn";
   if (kind === "authority_expiring") return Number(threshold) <= 30 ? "bad" : "warn";
-  return "warn";
+  return kind === "revocation_late" ? "bad" : "warn";
 }
 
 /** By days in UTC, so that the words and the link hold for a day; each certificate counts at its nearest threshold alone. */
@@ -127,6 +160,29 @@ async function findOverdue(ctx: Ctx): Promise<store.CurrentNotice[]> {
     const text = `${name} is overdue: ${plural(waiting, "device is", "devices are")} not renewed`;
     const href = `/trust/campaigns/${id}`;
     return notice(waiting, { kind: "renewal_overdue", subject: id, threshold: "due", text, href });
+  });
+}
+
+async function findRefusals(ctx: Ctx): Promise<store.CurrentNotice[]> {
+  const unusual = (await readRefusalRates(ctx)).filter(({ isUnusual }) => isUnusual);
+  return unusual.map(({ code, lastHour, usualHour }) => ({
+    kind: "refusals_unusual",
+    subject: code,
+    threshold: "rate",
+    text: `${lastHour} attempts were refused within an hour: ${code}; usual are ${usualHour}`,
+    href: `/trust/refused?code=${code}`,
+  }));
+}
+
+async function findLateRevocation(ctx: Ctx): Promise<store.CurrentNotice[]> {
+  const late = (await findCanaryRecord(ctx))?.lateSince ?? null;
+  const text = "Revocations take longer than a second to be in force";
+  return notice(late === null ? 0 : 1, {
+    kind: "revocation_late",
+    subject: "fleet",
+    threshold: "second",
+    text,
+    href: "/settings",
   });
 }
 

@@ -7,5 +7,5 @@ export {
   listRenewalCampaigns,
 } from "./campaigns.ts";
 export { getForecast, listExpiringDevices } from "./forecast.ts";
-export { listNotices, refreshNotices } from "./notices.ts";
+export { acknowledgeNotice, listNotices, refreshNotices } from "./notices.ts";
 export { getPosture, listPostureFindings } from "./posture.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { cursorPart, decodeCursor, encodeCursor, Instant, Uuid } from "#lib/contracts/console/common.ts";
-import type { ListNotices, NoticeKind } from "#lib/contracts/console/notices.ts";
+import type { ListNotices, NoticeKind, NoticeState } from "#lib/contracts/console/notices.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
 
@@ -24,7 +24,9 @@ export async function keepNotices(
       ${current.map(({ href }) => href)}::text[]
     ) AS true_now(id, kind, subject, threshold, text, href)
     ON CONFLICT ("namespaceId", kind, subject, threshold) DO UPDATE SET text = excluded.text, href = excluded.href,
-      at = CASE WHEN told."settledAt" IS NULL THEN told.at ELSE excluded.at END, "settledAt" = NULL
+      at = CASE WHEN told."settledAt" IS NULL THEN told.at ELSE excluded.at END,
+      "acknowledgedAt" = CASE WHEN told."settledAt" IS NULL THEN told."acknowledgedAt" END,
+      "acknowledgedBy" = CASE WHEN told."settledAt" IS NULL THEN told."acknowledgedBy" END, "settledAt" = NULL
     WHERE told."settledAt" IS NOT NULL OR told.text <> excluded.text OR told.href <> excluded.href`;
 }
 
@@ -53,6 +55,8 @@ const COLUMNS = {
   href: true,
   at: true,
   settledAt: true,
+  acknowledgedAt: true,
+  acknowledgedBy: true,
 } as const satisfies Prisma.NoticeSelect;
 
 export type NoticeRow = Prisma.NoticeGetPayload<{ select: typeof COLUMNS }>;
@@ -63,25 +67,54 @@ export async function listNoticeRows(
   namespaceId: string,
   { query, kinds }: { query: ListNotices; kinds: readonly NoticeKind[] },
 ): Promise<{ rows: NoticeRow[]; nextCursor: string | null; total: number }> {
-  const settledAt = query.state === "open" ? null : { not: null };
   const filter: Prisma.NoticeWhereInput = {
     namespaceId,
     kind: { in: [...kinds] },
-    ...(query.state === undefined ? {} : { settledAt }),
+    ...(query.state === undefined ? {} : IN_STATE[query.state]),
   };
-  const found = await db.notice.findMany({
-    where: query.cursor === undefined ? filter : { AND: [filter, beforeCursor(query.cursor)] },
-    orderBy: [{ at: "desc" }, { id: "desc" }],
-    take: query.limit + 1,
-    select: COLUMNS,
-  });
+  const [found, total] = await Promise.all([
+    db.notice.findMany({
+      where: query.cursor === undefined ? filter : { AND: [filter, beforeCursor(query.cursor)] },
+      orderBy: [{ at: "desc" }, { id: "desc" }],
+      take: query.limit + 1,
+      select: COLUMNS,
+    }),
+    db.notice.count({ where: filter }),
+  ]);
   const rows = found.slice(0, query.limit);
   const last = found.length > query.limit ? rows.at(-1) : undefined;
   return {
     rows,
     nextCursor: last === undefined ? null : encodeCursor([last.at.toISOString(), last.id]),
-    total: await db.notice.count({ where: filter }),
+    total,
   };
+}
+
+const IN_STATE: Readonly<Record<NoticeState, Prisma.NoticeWhereInput>> = {
+  open: { settledAt: null, acknowledgedAt: null },
+  acknowledged: { settledAt: null, acknowledgedAt: { not: null } },
+  settled: { settledAt: { not: null } },
+};
+
+/** @returns false when somebody did already, when it is settled, or not there */
+export async function acknowledge(
+  db: DbOrTx,
+  namespaceId: string,
+  of: { id: string; at: Date; by: string },
+): Promise<boolean> {
+  const { count } = await db.notice.updateMany({
+    where: { namespaceId, id: of.id, settledAt: null, acknowledgedAt: null },
+    data: { acknowledgedAt: of.at, acknowledgedBy: of.by },
+  });
+  return count === 1;
+}
+
+export async function findNotice(
+  db: DbOrTx,
+  namespaceId: string,
+  of: { id: string; kinds: readonly NoticeKind[] },
+): Promise<NoticeRow | null> {
+  return db.notice.findFirst({ where: { namespaceId, id: of.id, kind: { in: [...of.kinds] } }, select: COLUMNS });
 }
 
 function beforeCursor(cursor: string): Prisma.NoticeWhereInput {

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ListNotices, type Notice } from "#lib/contracts/console/notices.ts";
-import { createRenewalCampaign, listNotices, refreshNotices } from "#services/posture/service.ts";
-import { actorOf } from "#tests/harness/identity.ts";
+import { acknowledgeNotice, createRenewalCampaign, listNotices, refreshNotices } from "#services/posture/service.ts";
+import { actorOf, auditStory, expectRefusal } from "#tests/harness/identity.ts";
 import { addAuthority, openPosture } from "./harness.ts";
 
+const admin = actorOf("admin");
 const support = actorOf("support");
 const world = openPosture();
 
@@ -86,7 +87,7 @@ describe("notices", () => {
     expect((await told()).map(({ kind }) => kind)).toEqual(["waiting_long"]);
     await world.plant({ endsInDays: 90 });
     const dueAt = world.day(1).toISOString();
-    const { id } = await createRenewalCampaign(world.ctx, actorOf("admin"), {
+    const { id } = await createRenewalCampaign(world.ctx, admin, {
       name: "Spring",
       dueAt,
       devices: { expiring: {} },
@@ -94,6 +95,46 @@ describe("notices", () => {
     world.clock.advance(2 * 86_400_000);
     const kinds = (await told()).map(({ kind, href }) => [kind, href]);
     expect(kinds).toContainEqual(["renewal_overdue", `/trust/campaigns/${id}`]);
+  });
+
+  it("tell of reasons that the door refuses for unusually often, and of revocations that come late", async () => {
+    const { db, namespaceId } = world.ctx;
+    const hour = new Date(Math.floor(world.clock.now.getTime() / 3_600_000) * 3_600_000);
+    await db.refusalHour.create({ data: { namespaceId, hour, code: "revoked", count: 51 } });
+    await db.refusalHour.create({ data: { namespaceId, hour, code: "expired", count: 50 } });
+    await db.revocationCanary.create({ data: { namespaceId, lateSince: world.day(-1) } });
+    expect((await told()).map(({ kind, tone, href }) => [kind, tone, href]).sort()).toEqual([
+      ["refusals_unusual", "warn", "/trust/refused?code=revoked"],
+      ["revocation_late", "bad", "/settings"],
+    ]);
+    await db.revocationCanary.update({ where: { namespaceId }, data: { lateSince: null } });
+    world.clock.advance(3 * 3_600_000);
+    expect(await told()).toEqual([]);
+  });
+
+  it("ask for nobody else once somebody sees to them, until they are told anew", async () => {
+    const { uuid } = await world.plant({ certificate: { keyType: "RSA-2048" } });
+    const set = (keyType: string) =>
+      world.ctx.db.deviceCertificate.updateMany({ where: { deviceUuid: uuid }, data: { keyType } });
+    const [first] = await told();
+    const id = first?.id ?? "";
+    await expectRefusal(acknowledgeNotice(world.ctx, support, id), "auth.forbidden");
+    await expectRefusal(acknowledgeNotice(world.ctx, admin, randomUUID()), "notice.not_found");
+    await expectRefusal(acknowledgeNotice({ ...world.ctx, namespaceId: "elsewhere" }, admin, id), "notice.not_found");
+    const at = world.clock.now.toISOString();
+    for (const _again of [1, 2]) {
+      expect(await acknowledgeNotice(world.ctx, admin, id)).toMatchObject({
+        acknowledgedAt: at,
+        acknowledgedBy: "admin",
+      });
+      world.clock.advance(1_000);
+    }
+    expect(await auditStory(world.ctx)).toEqual(["notice.acknowledge done"]);
+    expect([await told(), (await told("acknowledged")).map((notice) => notice.id)]).toEqual([[], [id]]);
+    await set("P-256");
+    expect([await told("acknowledged"), (await told("settled")).length]).toEqual([[], 1]);
+    await set("RSA-2048");
+    expect(await told()).toMatchObject([{ id, acknowledgedAt: null, acknowledgedBy: null }]);
   });
 
   it("page newest first, by state, within a namespace", async () => {
