@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "device_certificate" ADD COLUMN     "enrolledWith" UUID;
