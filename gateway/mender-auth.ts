@@ -56,16 +56,16 @@ export function createMenderAuth(options: Pick<Auth, "ctx" | "upstream" | "metri
   const limiter = createAttemptLimiter(options.ctx.clock, ATTEMPTS_A_MINUTE);
   return {
     async answer({ req, res, expectsContinue }, caller) {
-      const { requestId, log } = caller;
+      const { requestId, log, leaf } = caller;
       const body = await readBody(req, res, expectsContinue);
       if (body === null) return sendMenderReply(res, REPLIES.tooLarge, requestId);
-      const proven = await prove(auth, req, { body, caller });
-      if ("status" in proven) return sendMenderReply(res, proven, requestId);
-      if (!limiter.isOpen(proven.fingerprint)) {
+      if (!limiter.isOpen(leaf.fingerprint)) {
         res.setHeader("retry-after", ATTEMPT_WINDOW_SECONDS);
         return sendMenderReply(res, REPLIES.tooMany, requestId);
       }
-      limiter.count(proven.fingerprint);
+      limiter.count(leaf.fingerprint);
+      const proven = await prove(auth, req, { body, caller });
+      if ("status" in proven) return sendMenderReply(res, proven, requestId);
       try {
         await passOn(auth, { req, res }, { body, proven, caller });
       } catch (err) {
@@ -154,9 +154,9 @@ async function prepare(auth: Auth, key: string, proven: Proven): Promise<Preauth
 async function note(ctx: MenderCtx, proven: Proven, { reply, log }: { reply: HeldReply; log: Log }): Promise<void> {
   const { sub, jti } = readClaims(reply.body.toString("utf8"));
   if (sub === undefined || jti === undefined) return;
-  const { keySha256, deviceUuid } = proven;
-  const ids = { keySha256, deviceUuid, menderDeviceId: sub, authSetId: jti };
-  await noteAccepted(ctx, ids).catch((err) => log.warn({ err }, "what Mender calls a device could not be recorded"));
+  await noteAccepted(ctx, proven, { menderDeviceId: sub, authSetId: jti }).catch((err) =>
+    log.warn({ err }, "what Mender calls a device could not be recorded"),
+  );
 }
 
 /** null when it is larger than the server takes. */

@@ -9,6 +9,7 @@ import { forwardToMender } from "./mender-forward.ts";
 import { requestIdOf } from "./mender-headers.ts";
 import { mapMenderPath } from "./mender-path.ts";
 import { type MenderReply, REPLIES, refusedAdmission, sendMenderReply } from "./mender-replies.ts";
+import { createTokenGuard, type TokenGuard } from "./mender-token.ts";
 import { joinUpgrade, refuseUpgrade, type Upgrade } from "./mender-upgrade.ts";
 import type { MenderUpstream } from "./mender-upstream.ts";
 import { type Peer, readPeer } from "./peer.ts";
@@ -28,6 +29,7 @@ type Door = {
   readonly metrics: DoorMetrics;
   readonly admission: Admission;
   readonly auth: MenderAuth;
+  readonly tokens: TokenGuard;
 };
 
 /**
@@ -36,8 +38,8 @@ type Door = {
  *
  * @see docs/contracts/mender.md sections 5, 6 and 8
  */
-export function createMenderDoor(options: Omit<Door, "auth">): MenderDoor {
-  const door: Door = { ...options, auth: createMenderAuth(options) };
+export function createMenderDoor(options: Omit<Door, "auth" | "tokens">): MenderDoor {
+  const door: Door = { ...options, auth: createMenderAuth(options), tokens: createTokenGuard(options) };
   const host = options.ctx.config.MENDER_HOST;
   return {
     isMeant(req) {
@@ -68,12 +70,16 @@ async function handle(door: Door, exchange: Exchange): Promise<void> {
     const to = mapMenderPath(req.method ?? "", req.url ?? "");
     const log = door.ctx.log.child({ requestId, deviceUuid: judged.deviceUuid });
     const { address, leaf } = peer;
-    if (to === "device") {
-      forwardToMender(req, res, { upstream: door.upstream, requestId, address, log, expectsContinue });
-    } else if (to === "auth" && leaf !== null && leaf !== "malformed") {
-      await door.auth.answer(exchange, { leaf, deviceUuid: judged.deviceUuid, address, requestId, log });
-    } else {
+    if (leaf === null || leaf === "malformed" || to === "nowhere") {
       sendMenderReply(res, REPLIES.nowhere, requestId);
+    } else if (to === "auth") {
+      await door.auth.answer(exchange, { leaf, deviceUuid: judged.deviceUuid, address, requestId, log });
+    } else if (await door.tokens.allows(req, { leaf, deviceUuid: judged.deviceUuid })) {
+      if (req.socket.destroyed) return;
+      forwardToMender(req, res, { upstream: door.upstream, requestId, address, log, expectsContinue });
+    } else {
+      if (!expectsContinue) await drain(req);
+      sendMenderReply(res, REPLIES.tokenOfAnother, requestId);
     }
   } catch (err) {
     if (req.socket.destroyed) return;
@@ -93,7 +99,11 @@ async function handleUpgrade(door: Door, upgrade: Upgrade): Promise<void> {
     if ("status" in judged) return refuseUpgrade(socket, judged);
     const isWebSocket = req.method === "GET" && req.headers.upgrade?.toLowerCase() === "websocket";
     if (!isWebSocket || mapMenderPath("GET", req.url ?? "") !== "device") return refuseUpgrade(socket, REPLIES.nowhere);
-    const { address } = peer;
+    const { address, leaf } = peer;
+    if (leaf === null || leaf === "malformed") return refuseUpgrade(socket, REPLIES.nowhere);
+    if (!(await door.tokens.allows(req, { leaf, deviceUuid: judged.deviceUuid })))
+      return refuseUpgrade(socket, REPLIES.tokenOfAnother);
+    if (socket.destroyed) return;
     const log = door.ctx.log.child({ requestId, deviceUuid: judged.deviceUuid });
     joinUpgrade(upgrade, { upstream: door.upstream, requestId, address, log });
   } catch (err) {

@@ -45,6 +45,7 @@ export const REPLIES = {
   noUpstream: reply(502, "back_end_unreachable", "the Mender server does not answer"),
   upstreamTooLate: reply(504, "back_end_timeout", "the Mender server took too long"),
   keyMismatch: reply(401, "key_mismatch", "the request's key is not the client certificate's key"),
+  tokenOfAnother: reply(401, "token_of_another", "the token was given to another device"),
   badSignature: reply(401, "bad_signature", "signature verification failed"),
 } as const satisfies Record<string, MenderReply>;
 

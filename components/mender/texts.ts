@@ -24,11 +24,13 @@ export const MENDER_OUTCOME: Readonly<Record<MenderOutcome, { tone: Tone; word: 
   limit_reached: { tone: "bad", word: "Device limit" },
   key_mismatch: { tone: "bad", word: "Another key" },
   bad_signature: { tone: "bad", word: "Bad signature" },
+  token_of_another: { tone: "bad", word: "Another's token" },
   forbidden: { tone: "bad", word: "Lacks permission" },
   sign_in_refused: { tone: "bad", word: "No sign-in" },
   unavailable: { tone: "warn", word: "Not asked" },
   refused: { tone: "bad", word: "Refused there" },
   revocation_rejected: { tone: "ok", word: "Revoked there too" },
+  revocation_found: { tone: "ok", word: "Out there already" },
   revocation_waits: { tone: "warn", word: "Revocation waits" },
 };
 

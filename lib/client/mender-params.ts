@@ -17,9 +17,9 @@ export type OutcomeGroup = "in" | "waiting" | "refused" | "trouble" | "revoked";
 const OUTCOME_GROUPS: Readonly<Record<OutcomeGroup, readonly MenderOutcome[]>> = {
   in: ["preauthorized", "already_known", "accepted", "rotated"],
   waiting: ["rotation_waits", "rotation_off", "rotation_unproven", "rejected_in_mender", "limit_reached"],
-  refused: ["key_mismatch", "bad_signature", "identity_of_another"],
+  refused: ["key_mismatch", "bad_signature", "token_of_another", "identity_of_another"],
   trouble: ["forbidden", "sign_in_refused", "unavailable", "refused"],
-  revoked: ["revocation_rejected", "revocation_waits"],
+  revoked: ["revocation_rejected", "revocation_found", "revocation_waits"],
 };
 
 /** null: all of them. */

@@ -32,9 +32,11 @@ export const MenderDevices = z.array(MenderDevice).max(500);
 export const MenderConflict = z.object({ id: Id });
 export const MenderError = z.object({ error: z.string().max(2_000) });
 
+const ClaimedId = Id.regex(/^[\x21-\x7e]+$/);
+
 const Claims = z.object({
-  sub: Id.optional().catch(undefined),
-  jti: Id.optional().catch(undefined),
+  sub: ClaimedId.optional().catch(undefined),
+  jti: ClaimedId.optional().catch(undefined),
   exp: z.number().positive().max(1e11).optional().catch(undefined),
 });
 export type MenderClaims = z.infer<typeof Claims>;

@@ -2,6 +2,7 @@ import { type Actor, requirePermission } from "#lib/authz/actor.ts";
 import type { Page } from "#lib/contracts/console/common.ts";
 import type { ListMenderLog, MenderLogEntry, MenderOutcome } from "#lib/contracts/console/mender.ts";
 import type { Ctx } from "#lib/ctx.ts";
+import type { Tx } from "#lib/db/client.ts";
 import { storableText } from "#lib/domain/storable-text.ts";
 import * as store from "./store-log.ts";
 
@@ -20,10 +21,10 @@ export type Attempt = {
 export async function logOutcome(
   ctx: Ctx,
   attempt: Attempt,
-  result: { outcome: MenderOutcome; menderDeviceId?: string | null; detail?: string },
+  result: { outcome: MenderOutcome; menderDeviceId?: string | null; detail?: string; tx?: Tx },
 ): Promise<void> {
-  const { outcome, detail, menderDeviceId = null } = result;
-  await store.addEntry(ctx.db, ctx.namespaceId, {
+  const { outcome, detail, menderDeviceId = null, tx = ctx.db } = result;
+  await store.addEntry(tx, ctx.namespaceId, {
     fingerprint: attempt.fingerprint,
     deviceUuid: attempt.deviceUuid,
     keySha256: attempt.keySha256,
@@ -64,11 +65,14 @@ const SENTENCES = {
   key_mismatch:
     "The device asked with another key than its certificate's (MENDER_KEY_MATCH=strict). It was refused here.",
   bad_signature: "The request's signature does not fit its key. It was refused here.",
+  token_of_another:
+    "The device sent a token of the Mender server that another device of ours got. It was refused here, and may authenticate itself.",
   forbidden: "The Mender user lacks a permission; the request was passed on without preauthorization.",
   sign_in_refused: "The Mender server refuses our token or user; the request was passed on without preauthorization.",
   unavailable: "The management API did not answer in time; the request was passed on without preauthorization.",
   refused: "The Mender server refused to preauthorize; the request was passed on.",
   revocation_rejected: "The certificate was revoked here, so its key was rejected at the Mender server.",
+  revocation_found: "The certificate was revoked here; its key was rejected or removed at the Mender server already.",
   revocation_waits:
     "The certificate was revoked here; its key can't be rejected at the Mender server before it is accepted or pending there.",
 } as const satisfies Record<MenderOutcome, string>;

@@ -1,19 +1,11 @@
 import type { MenderOutcome } from "#lib/contracts/console/mender.ts";
 import type { MenderAuthSet, MenderDevice } from "#lib/contracts/mender.ts";
 import { type AppError, isAppError } from "#lib/errors/app-error.ts";
-import { showMenderAccepted } from "#services/fleet/service.ts";
 import { type MenderCtx, requireMender } from "./ctx.ts";
 import { digestOfSet, identityDigest } from "./keys.ts";
-import { type Attempt, logOutcome } from "./log.ts";
+import { type Found, type Proven, recordOutcome, SETTLED } from "./record.ts";
 import * as store from "./store-bindings.ts";
 import { withToken } from "./token.ts";
-
-/** An authentication request that was proven: signed by its key, sent by an admitted certificate. */
-export type Proven = Attempt & {
-  readonly identity: Readonly<Record<string, unknown>>;
-  /** As the device wrote it. */
-  readonly pubkeyPem: string;
-};
 
 export type Preauthorization = {
   readonly outcome: MenderOutcome;
@@ -23,10 +15,6 @@ export type Preauthorization = {
   readonly acceptAfterRefusal: { readonly menderDeviceId: string } | null;
 };
 
-type Found = { outcome: MenderOutcome; menderDeviceId?: string; detail?: string };
-
-const SETTLED: ReadonlySet<MenderOutcome> = new Set(["preauthorized", "already_known", "accepted", "rotated"]);
-
 /**
  * Makes an identity and key known to the Mender server before the request is passed on. Whatever comes of it, the request may be
  * passed on: a device that is accepted already gets its token without us, and one that is not will be told so by the server.
@@ -34,22 +22,22 @@ const SETTLED: ReadonlySet<MenderOutcome> = new Set(["preauthorized", "already_k
  * A new key for an identity that exists is let in only when the same device came with that identity before and MENDER_FORCE is
  * on: else any admitted device could take another one's place. A rejected key stays rejected.
  *
- * Never throws for what the Mender server or the network does; what the database can't record is only logged.
+ * Never throws: what the Mender server, the network or the database can't do now is done with the next request.
  *
  * @see docs/contracts/mender.md section 5.2
  */
 export async function preauthorize(ctx: MenderCtx, proven: Proven): Promise<Preauthorization> {
   const found = await findOutcome(ctx, proven);
   const { outcome, menderDeviceId = null } = found;
-  const isSettled = SETTLED.has(outcome);
+  const waits = outcome === "rotation_waits" && menderDeviceId !== null ? { menderDeviceId } : null;
   try {
-    if (isSettled) await store.bind(ctx.db, ctx.namespaceId, { ...bindingOf(ctx, proven), menderDeviceId });
-    await logOutcome(ctx, proven, { menderDeviceId, ...found });
+    await recordOutcome(ctx, proven, found);
+    return { outcome, isSettled: SETTLED.has(outcome), acceptAfterRefusal: waits };
   } catch (err) {
     ctx.log.warn({ err, outcome }, "a preauthorization could not be recorded");
+    // Asked again with the next request, which records it.
+    return { outcome, isSettled: false, acceptAfterRefusal: waits };
   }
-  const waits = outcome === "rotation_waits" && menderDeviceId !== null ? { menderDeviceId } : null;
-  return { outcome, isSettled, acceptAfterRefusal: waits };
 }
 
 /** Accepts the key that an older server has just recorded as pending. @returns whether the request is worth repeating */
@@ -58,36 +46,23 @@ export async function acceptPending(ctx: MenderCtx, proven: Proven, menderDevice
     const device = await withToken(ctx, (mender, token) => mender.findDevice(ctx, token, menderDeviceId));
     const set = device === null ? undefined : setOf(device, proven.keySha256);
     if (device === null || set?.status !== "pending" || !(await ownsIdentity(ctx, proven))) return false;
-    const { outcome } = await accept(ctx, device.id, set, "rotated");
-    if (outcome !== "rotated") return false;
-    const binding = { ...bindingOf(ctx, proven), menderDeviceId, authSetId: set.id };
-    await store.bind(ctx.db, ctx.namespaceId, binding);
-    await logOutcome(ctx, proven, { outcome, menderDeviceId });
-    return true;
+    const found = await accept(ctx, device.id, set, "rotated");
+    await recordOutcome(ctx, proven, found);
+    return found.outcome === "rotated";
   } catch (err) {
-    if (!isAppError(err)) throw err;
     ctx.log.warn({ err }, "a rotated key could not be accepted; it is tried again with the next request");
     return false;
   }
-}
-
-/** Remembers what Mender calls a device that it has just let in, from the token that it gave, and shows it in the fleet. */
-export async function noteAccepted(
-  ctx: MenderCtx,
-  accepted: { keySha256: string; deviceUuid: string; menderDeviceId: string; authSetId: string },
-): Promise<void> {
-  const { deviceUuid: uuid, ...ids } = accepted;
-  await ctx.db.$transaction(async (tx) => {
-    await store.noteIds(tx, ctx.namespaceId, ids);
-    await showMenderAccepted(tx, ctx.namespaceId, { uuid, menderId: ids.menderDeviceId });
-  });
 }
 
 async function findOutcome(ctx: MenderCtx, proven: Proven): Promise<Found> {
   try {
     return await ask(ctx, proven);
   } catch (error) {
-    if (!isAppError(error)) throw error;
+    if (!isAppError(error)) {
+      ctx.log.error({ err: error }, "a device could not be preauthorized");
+      return { outcome: "unavailable" };
+    }
     const outcome = outcomeOf(error);
     if (outcome === "forbidden" || isAppError(error, "mender.token_refused")) {
       ctx.log.error({ err: error }, "devices can't be preauthorized: the Mender user must be looked after");
@@ -114,7 +89,7 @@ async function ask(ctx: MenderCtx, proven: Proven): Promise<Found> {
   requireMender(ctx);
   const set = { identity: proven.identity, pubkey: proven.pubkeyPem };
   const first = await withToken(ctx, (mender, token) => mender.preauthorize(ctx, token, set));
-  if (first.kind === "created") return { outcome: "preauthorized" };
+  if (first.kind === "created") return { outcome: "preauthorized", deed: "mender.preauthorize" };
   const { deviceId } = first;
   const device = await withToken(ctx, (mender, token) => mender.findDevice(ctx, token, deviceId));
   // Deleted meanwhile: the next request makes it anew.
@@ -135,7 +110,9 @@ async function ask(ctx: MenderCtx, proven: Proven): Promise<Found> {
       const refusal = await rotationProblem(ctx, proven);
       if (refusal !== null) return { outcome: refusal, menderDeviceId: device.id };
       const forced = await withToken(ctx, (mender, token) => mender.preauthorize(ctx, token, { ...set, force: true }));
-      return { outcome: forced.kind === "created" ? "rotated" : "rotation_waits", menderDeviceId: device.id };
+      const menderDeviceId = device.id;
+      if (forced.kind === "exists") return { outcome: "rotation_waits", menderDeviceId };
+      return { outcome: "rotated", menderDeviceId, deed: "mender.preauthorize" };
     }
   }
 }
@@ -169,15 +146,10 @@ async function accept(
 ): Promise<Found> {
   const change = { deviceId, authSetId: set.id, status: "accepted" as const };
   const changed = await withToken(ctx, (mender, token) => mender.setStatus(ctx, token, change));
-  if (changed === "changed") return { outcome, menderDeviceId: deviceId };
+  if (changed === "changed") return { outcome, menderDeviceId: deviceId, deed: "mender.accept" };
   return { outcome: changed === "limit_reached" ? "limit_reached" : "refused", menderDeviceId: deviceId };
 }
 
 function setOf(device: MenderDevice, keySha256: string): MenderAuthSet | undefined {
   return device.auth_sets?.find((set) => digestOfSet(set) === keySha256);
-}
-
-function bindingOf(ctx: MenderCtx, proven: Proven) {
-  const { keySha256, fingerprint, deviceUuid } = proven;
-  return { keySha256, fingerprint, deviceUuid, identitySha256: identityDigest(proven.identity), at: ctx.clock() };
 }

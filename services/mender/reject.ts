@@ -1,7 +1,9 @@
+import type { Tx } from "#lib/db/client.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
 import type { MenderCtx } from "./ctx.ts";
 import { digestOfSet } from "./keys.ts";
 import { logOutcome } from "./log.ts";
+import { audit } from "./record.ts";
 import * as store from "./store-bindings.ts";
 import { withToken } from "./token.ts";
 
@@ -40,25 +42,29 @@ async function reject(ctx: MenderCtx, key: store.ToReject): Promise<void> {
   const { menderDeviceId: deviceId, keySha256, fingerprint } = key;
   const device = await withToken(ctx, (mender, token) => mender.findDevice(ctx, token, deviceId));
   const set = device?.auth_sets?.find((one) => digestOfSet(one) === keySha256);
-  const isGone = set === undefined || set.status === "rejected";
-  if (!isGone) {
+  if (set !== undefined && set.status !== "rejected") {
     const change = { deviceId, authSetId: set.id, status: "rejected" as const };
     const outcome = await withToken(ctx, (mender, token) => mender.setStatus(ctx, token, change));
     if (outcome === "not_allowed") {
-      await tell(ctx, key, "revocation_waits");
+      await tell(ctx, key, { outcome: "revocation_waits" });
       return postpone(ctx, key, WAITS_MS);
     }
   }
-  await store.markRejection(ctx.db, ctx.namespaceId, { keySha256, fingerprint, rejectedAt: ctx.clock() });
-  if (!isGone) await tell(ctx, key, "revocation_rejected");
+  const state = set === undefined ? "absent" : set.status === "rejected" ? "was_rejected" : "rejected";
+  await ctx.db.$transaction(async (tx) => {
+    const mark = { keySha256, fingerprint, rejectedAt: ctx.clock() };
+    if (!(await store.markRejection(tx, ctx.namespaceId, mark))) return;
+    await tell(ctx, key, { outcome: state === "rejected" ? "revocation_rejected" : "revocation_found", tx });
+    await audit(tx, ctx, { action: "mender.reject", of: key, menderDeviceId: deviceId, key: state });
+  });
 }
 
 async function tell(
   ctx: MenderCtx,
   key: store.ToReject,
-  outcome: "revocation_rejected" | "revocation_waits",
+  of: { outcome: "revocation_rejected" | "revocation_found" | "revocation_waits"; tx?: Tx },
 ): Promise<void> {
-  await logOutcome(ctx, { ...key, identityText: "" }, { outcome, menderDeviceId: key.menderDeviceId });
+  await logOutcome(ctx, { ...key, identityText: "" }, { ...of, menderDeviceId: key.menderDeviceId });
 }
 
 async function postpone(ctx: MenderCtx, { keySha256, fingerprint }: store.ToReject, byMs: number): Promise<void> {

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import type { MenderDevice } from "#lib/contracts/mender.ts";
 import { forgetMenderDevices, listUnlistedMender, type MenderRow, showMenderDevices } from "#services/fleet/service.ts";
 import type { MenderCtx } from "./ctx.ts";
-import { digestOfSet } from "./keys.ts";
-import { type Bound, findBound, noteManyIds } from "./store-bindings.ts";
+import { digestOfSet, identityDigest } from "./keys.ts";
+import { addBindings, type Bound, findBound, listRevokedKeys, type NewBinding, noteManyIds } from "./store-bindings.ts";
 import * as store from "./store-sync.ts";
 import { withToken } from "./token.ts";
 
@@ -45,7 +45,10 @@ async function showPage(ctx: MenderCtx, listed: readonly MenderDevice[], crawl: 
   const sets = listed.flatMap((device) =>
     (device.auth_sets ?? []).flatMap((set) => {
       const keySha256 = digestOfSet(set);
-      return keySha256 === null ? [] : [{ keySha256, menderDeviceId: device.id, authSetId: set.id }];
+      if (keySha256 === null) return [];
+      return [
+        { keySha256, menderDeviceId: device.id, authSetId: set.id, identity: device.identity_data, status: set.status },
+      ];
     }),
   );
   const bound = await findBound(ctx.db, ctx.namespaceId, [...new Set(sets.map(({ keySha256 }) => keySha256))]);
@@ -54,14 +57,37 @@ async function showPage(ctx: MenderCtx, listed: readonly MenderDevice[], crawl: 
     const owner = bound.get(keySha256);
     if (owner !== undefined) owners.set(menderDeviceId, owner);
   }
+  const unbound = sets.filter(({ keySha256, status }) => !bound.has(keySha256) && status !== "rejected");
+  const adopted = await revokedAmong(ctx, unbound);
   await ctx.db.$transaction(async (tx) => {
+    await addBindings(tx, ctx.namespaceId, adopted);
     await noteManyIds(
       tx,
       ctx.namespaceId,
-      sets.filter(({ keySha256 }) => bound.has(keySha256)),
+      sets
+        .filter(({ keySha256 }) => bound.has(keySha256))
+        .map(({ keySha256, menderDeviceId, authSetId }) => ({ keySha256, menderDeviceId, authSetId })),
     );
     const rows = listed.map((device) => toRow(device, owners.get(device.id)));
     await showMenderDevices(tx, ctx.namespaceId, { rows: distinct(rows), crawl, now: ctx.clock() });
+  });
+}
+
+type ListedSet = { keySha256: string; menderDeviceId: string; authSetId: string; identity: unknown };
+
+/**
+ * Keys of revoked certificates that never came through the door, or whose binding was lost with a process that ended: bound now, so that
+ * the revocation reaches the server, too. They came before everybody else: an identity that somebody uses stays theirs.
+ */
+async function revokedAmong(ctx: MenderCtx, sets: readonly ListedSet[]): Promise<NewBinding[]> {
+  if (sets.length === 0) return [];
+  const keys = [...new Set(sets.map(({ keySha256 }) => keySha256))];
+  const revoked = await listRevokedKeys(ctx.db, ctx.namespaceId, { keys, now: ctx.clock() });
+  const byKey = new Map(revoked.map((row) => [row.keySha256, row]));
+  return sets.flatMap(({ keySha256, menderDeviceId, authSetId, identity }) => {
+    const row = byKey.get(keySha256);
+    if (row === undefined) return [];
+    return [{ ...row, menderDeviceId, authSetId, identitySha256: identityDigest(identity ?? {}), at: new Date(0) }];
   });
 }
 

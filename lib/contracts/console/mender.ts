@@ -17,11 +17,13 @@ export const MENDER_OUTCOMES = [
   "limit_reached",
   "key_mismatch",
   "bad_signature",
+  "token_of_another",
   "forbidden",
   "sign_in_refused",
   "unavailable",
   "refused",
   "revocation_rejected",
+  "revocation_found",
   "revocation_waits",
 ] as const;
 export const MenderOutcome = z.enum(MENDER_OUTCOMES);

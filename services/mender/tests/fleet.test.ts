@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { SYSTEM } from "#lib/authz/actor.ts";
+import { listAudit } from "#services/audit/service.ts";
 import { listDevices } from "#services/fleet/service.ts";
 import { revokeCertificate } from "#services/identity/service.ts";
 import type { MenderCtx } from "#services/mender/ctx.ts";
@@ -51,6 +52,33 @@ async function acceptedDevice(): Promise<{ device: MenderDevice; request: Return
   return { device, request };
 }
 
+/** Another certificate of the device with the same key, as a renewal makes it. */
+const sameKeyAgain = async (device: MenderDevice) => (await cloneCertificate(device, {})).fingerprint;
+const sameDeviceAnotherKey = (device: MenderDevice) => cloneCertificate(device, { spkiSha256: newMenderKey().digest });
+
+async function cloneCertificate(device: MenderDevice, data: { spkiSha256?: string }): Promise<{ fingerprint: string }> {
+  const { namespaceId } = ctx;
+  const { db } = world.ctx;
+  const where = { namespaceId_fingerprint: { namespaceId, fingerprint: device.fingerprint } };
+  const row = await db.deviceCertificate.findUniqueOrThrow({ where });
+  // One of a device is allowed without an end to it.
+  if (row.state === "allowed") {
+    await db.deviceCertificate.update({ where, data: { graceUntil: new Date(Date.now() + 86_400_000) } });
+  }
+  const fingerprint = newMenderKey().digest;
+  await db.deviceCertificate.create({
+    data: {
+      ...row,
+      ...data,
+      fingerprint,
+      tbsSha256: fingerprint,
+      serialHex: fingerprint.slice(0, 20),
+      state: "allowed",
+    },
+  });
+  return { fingerprint };
+}
+
 const revoke = (device: MenderDevice) =>
   revokeCertificate(world.ctx, actorOf("admin"), { fingerprint: device.fingerprint });
 const statesOf = (device: MenderDevice) =>
@@ -100,12 +128,80 @@ describe("a revocation", () => {
     expect(statesOf(device)).toEqual(["rejected"]);
   });
 
-  it("leaves the key alone when another certificate has come with it since", async () => {
-    const { device, request } = await acceptedDevice();
-    await preauthorize(ctx, { ...request, fingerprint: "f".repeat(64) });
+  it("leaves the key alone while a good certificate has it, too, and follows when that is revoked", async () => {
+    const { device } = await acceptedDevice();
+    const renewed = await sameKeyAgain(device);
     await revoke(device);
     expect(await rejectRevoked(ctx)).toBe(0);
     expect(statesOf(device)).toEqual(["accepted"]);
+    // The device has not authenticated itself with it, and is bound to the first one still.
+    await revokeCertificate(world.ctx, actorOf("admin"), { fingerprint: renewed });
+    expect(await rejectRevoked(ctx)).toBe(1);
+    expect(statesOf(device)).toEqual(["rejected"]);
+  });
+
+  it("of a certificate that was replaced under another key rejects the old key when the device's last one is revoked", async () => {
+    const { device } = await acceptedDevice();
+    await world.ctx.db.deviceCertificate.update({
+      where: { namespaceId_fingerprint: { namespaceId: ctx.namespaceId, fingerprint: device.fingerprint } },
+      data: { state: "superseded" },
+    });
+    const { fingerprint } = await sameDeviceAnotherKey(device);
+    expect(await rejectRevoked(ctx)).toBe(0);
+    await revokeCertificate(world.ctx, actorOf("admin"), { fingerprint });
+    expect(await rejectRevoked(ctx)).toBe(1);
+    expect(statesOf(device)).toEqual(["rejected"]);
+  });
+
+  it("reaches a key that came past this door, or whose binding was lost, with the next reading of the server's list", async () => {
+    const device = await newMenderDevice(world);
+    const { pem } = keyOf(device.privateKeyPem);
+    double.state.add({ mac: device.uuid }, normalisePem(pem)?.pem ?? "", "accepted");
+    await sync();
+    expect(await rejectRevoked(ctx)).toBe(0);
+    await revoke(device);
+    await sync();
+    expect(await rejectRevoked(ctx)).toBe(1);
+    expect(statesOf(device)).toEqual(["rejected"]);
+  });
+
+  it("is carried over again after the key was let in again", async () => {
+    const { device, request } = await acceptedDevice();
+    await revoke(device);
+    await rejectRevoked(ctx);
+    const set = double.state.find(request.identity)?.authSets[0];
+    if (set !== undefined) set.status = "accepted";
+    await preauthorize(ctx, request);
+    expect(await rejectRevoked(ctx)).toBe(1);
+    expect(statesOf(device)).toEqual(["rejected"]);
+  });
+
+  it("and every other change at the server is in the audit log once, also where we ended before it was written", async () => {
+    const { device, request } = await acceptedDevice();
+    const pending = newMenderKey();
+    double.state.add({ mac: "waits" }, normalisePem(pending.pem)?.pem ?? "", "pending");
+    const waiting = await newMenderDevice(world);
+    await preauthorize(ctx, provenRequest({ mac: "waits", key: pending, deviceUuid: waiting.uuid }));
+    // It came to the server, and the process ended before it was bound here.
+    await ctx.db.menderBinding.deleteMany({ where: { namespaceId: ctx.namespaceId, keySha256: request.keySha256 } });
+    await preauthorize(ctx, request);
+    await preauthorize(ctx, request);
+    await revoke(device);
+    const set = double.state.find(request.identity)?.authSets[0];
+    if (set !== undefined) set.status = "rejected";
+    await rejectRevoked(ctx);
+    await rejectRevoked(ctx);
+    const { data } = await listAudit(ctx, SYSTEM, { limit: 50 });
+    const ours = data
+      .filter(({ action }) => action.startsWith("mender."))
+      .map((it) => [it.action, it.target.id, it.outcome]);
+    expect(ours.reverse()).toEqual([
+      ["mender.preauthorize", device.uuid, "done"],
+      ["mender.accept", waiting.uuid, "done"],
+      ["mender.recognise", device.uuid, "done"],
+      ["mender.reject", device.uuid, "done"],
+    ]);
+    expect(JSON.stringify(data)).not.toMatch(/eyJ|BEGIN/);
   });
 });
 
