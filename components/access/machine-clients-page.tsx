@@ -6,19 +6,17 @@ import dynamic from "next/dynamic";
 import { parseAsString, useQueryState, useQueryStates } from "nuqs";
 import { useState } from "react";
 import { GuardedButton, useCan } from "#components/shell/me.tsx";
-import { Button } from "#components/ui/button.tsx";
 import { useNow } from "#components/ui/clock.tsx";
 import { type Column, DataTable } from "#components/ui/data-table.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { Pager, usePaging } from "#components/ui/pager.tsx";
-import { Pill } from "#components/ui/status.tsx";
-import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
 import { ACCESS_PAGE_SIZE, accessParams, toAccessQuery } from "#lib/client/access-params.ts";
 import { api } from "#lib/client/api.ts";
 import { keys } from "#lib/client/keys.ts";
 import type { MachineClient } from "#lib/contracts/console/machine-clients.ts";
 import { AccessHead } from "./access-head.tsx";
+import { lifeColumns } from "./columns.tsx";
 import { SCOPE_TEXT } from "./scopes.ts";
 
 const CreateDialog = dynamic(() =>
@@ -111,47 +109,6 @@ function columns(now: number, revoke: (client: MachineClient) => void): readonly
           </span>
         )),
     },
-    {
-      id: "state",
-      head: "State",
-      cell: ({ revokedAt, expiresAt }) =>
-        revokedAt !== null ? (
-          <Pill tone="bad">revoked</Pill>
-        ) : expiresAt !== null && Date.parse(expiresAt) <= now ? (
-          <Pill tone="idle">expired</Pill>
-        ) : (
-          <Pill tone="ok">works</Pill>
-        ),
-    },
-    {
-      id: "expires",
-      head: "Expires",
-      from: "md",
-      cell: ({ expiresAt }) =>
-        expiresAt === null ? <span className="text-ink-3">never</span> : <AbsoluteTime at={expiresAt} dateOnly />,
-    },
-    {
-      id: "used",
-      head: "Last used",
-      align: "right",
-      from: "sm",
-      cell: ({ lastUsedAt }) =>
-        lastUsedAt === null ? (
-          <span className="text-ink-3">never</span>
-        ) : (
-          <RelativeTime at={lastUsedAt} bare className="text-ink-2" />
-        ),
-    },
-    {
-      id: "revoke",
-      head: <span className="sr-only">Revoke</span>,
-      align: "right",
-      cell: (client) =>
-        client.revokedAt === null ? (
-          <Button size="sm" look="danger" aria-label={`Revoke ${client.name}`} onClick={() => revoke(client)}>
-            Revoke…
-          </Button>
-        ) : null,
-    },
+    ...lifeColumns(now, revoke),
   ];
 }

@@ -12,13 +12,12 @@ import { type Column, DataTable } from "#components/ui/data-table.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { Pager, usePaging } from "#components/ui/pager.tsx";
-import { Pill } from "#components/ui/status.tsx";
-import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
 import { ACCESS_PAGE_SIZE, accessParams, toAccessQuery } from "#lib/client/access-params.ts";
 import { api } from "#lib/client/api.ts";
 import { keys } from "#lib/client/keys.ts";
 import type { ApiToken } from "#lib/contracts/console/accounts.ts";
 import { AccessHead } from "./access-head.tsx";
+import { lifeColumns } from "./columns.tsx";
 import { ROLE_TEXT } from "./roles.ts";
 
 const CreateTokenDialog = dynamic(() => import("./create-token-dialog.tsx").then((module) => module.CreateTokenDialog));
@@ -92,47 +91,6 @@ function columns(now: number, revoke: (token: ApiToken) => void): readonly Colum
       ),
     },
     { id: "role", head: "Role", cell: ({ role }) => <span data-tip={ROLE_TEXT[role]}>{role}</span> },
-    {
-      id: "state",
-      head: "State",
-      cell: ({ revokedAt, expiresAt }) =>
-        revokedAt !== null ? (
-          <Pill tone="bad">revoked</Pill>
-        ) : expiresAt !== null && Date.parse(expiresAt) <= now ? (
-          <Pill tone="idle">expired</Pill>
-        ) : (
-          <Pill tone="ok">works</Pill>
-        ),
-    },
-    {
-      id: "expires",
-      head: "Expires",
-      from: "md",
-      cell: ({ expiresAt }) =>
-        expiresAt === null ? <span className="text-ink-3">never</span> : <AbsoluteTime at={expiresAt} dateOnly />,
-    },
-    {
-      id: "used",
-      head: "Last used",
-      align: "right",
-      from: "sm",
-      cell: ({ lastUsedAt }) =>
-        lastUsedAt === null ? (
-          <span className="text-ink-3">never</span>
-        ) : (
-          <RelativeTime at={lastUsedAt} bare className="text-ink-2" />
-        ),
-    },
-    {
-      id: "revoke",
-      head: <span className="sr-only">Revoke</span>,
-      align: "right",
-      cell: (token) =>
-        token.revokedAt === null ? (
-          <Button size="sm" look="danger" aria-label={`Revoke ${token.name}`} onClick={() => revoke(token)}>
-            Revoke…
-          </Button>
-        ) : null,
-    },
+    ...lifeColumns(now, revoke),
   ];
 }

@@ -6,12 +6,12 @@ import dynamic from "next/dynamic";
 import { parseAsString, useQueryState, useQueryStates } from "nuqs";
 import { useState } from "react";
 import { GuardedButton, useMe } from "#components/shell/me.tsx";
+import { LAST_USED } from "#components/ui/columns.tsx";
 import { type Column, DataTable } from "#components/ui/data-table.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { Pager, usePaging } from "#components/ui/pager.tsx";
 import { SearchField } from "#components/ui/search-field.tsx";
 import { Pill } from "#components/ui/status.tsx";
-import { RelativeTime } from "#components/ui/time.tsx";
 import { ACCESS_PAGE_SIZE, accessParams, toAccessQuery } from "#lib/client/access-params.ts";
 import { api } from "#lib/client/api.ts";
 import { plural } from "#lib/client/format.ts";
@@ -105,18 +105,7 @@ function columns(myId: string, show: (id: string) => void): readonly Column<User
       cell: ({ sessions }) =>
         sessions === 0 ? <span className="text-ink-3">nowhere</span> : plural(sessions, "session"),
     },
-    {
-      id: "used",
-      head: "Last used",
-      align: "right",
-      from: "md",
-      cell: ({ lastUsedAt }) =>
-        lastUsedAt === null ? (
-          <span className="text-ink-3">never</span>
-        ) : (
-          <RelativeTime at={lastUsedAt} bare className="text-ink-2" />
-        ),
-    },
+    { ...LAST_USED, from: "md" },
     {
       id: "change",
       head: <span className="sr-only">Change</span>,

@@ -6,8 +6,10 @@ import { useState } from "react";
 import { GuardedButton } from "#components/shell/me.tsx";
 import type { Column } from "#components/ui/data-table.tsx";
 import { Digest } from "#components/ui/digest.tsx";
+import { Tag } from "#components/ui/tag.tsx";
 import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
 import type { AllowlistEntry } from "#lib/contracts/console/allowlist.ts";
+import { GroupName } from "./group-names.tsx";
 import { KIND_WORDS } from "./names.ts";
 
 const RemoveDialog = dynamic(() => import("./remove-entry-dialog.tsx").then((module) => module.RemoveEntryDialog));
@@ -26,7 +28,18 @@ export const ALLOWLIST_COLUMNS: readonly Column<AllowlistEntry>[] = [
   },
   { id: "kind", head: "Known by", from: "sm", cell: (it) => KIND_WORDS[it.kind] },
   { id: "authority", head: "Issued by", from: "xl", cell: (it) => it.authority?.name ?? "any" },
-  { id: "name", head: "Name", grow: true, cell: (it) => it.name ?? "—" },
+  {
+    id: "name",
+    head: "Name",
+    grow: true,
+    wrap: true,
+    cell: (it) => (
+      <>
+        {it.name ?? "—"}
+        <Assigned entry={it} />
+      </>
+    ),
+  },
   { id: "hardware", head: "Hardware", from: "lg", cell: (it) => it.hardwareId ?? "—" },
   { id: "use", head: "Use", from: "md", cell: (it) => <Use entry={it} /> },
   {
@@ -43,6 +56,26 @@ export const ALLOWLIST_COLUMNS: readonly Column<AllowlistEntry>[] = [
     cell: (it) => <Remove entry={it} />,
   },
 ];
+
+/** What the device gets besides its name. */
+function Assigned({ entry: { groupId, tags } }: { entry: AllowlistEntry }) {
+  const pairs = Object.entries(tags);
+  if (groupId === null && pairs.length === 0) return null;
+  return (
+    <div className="flex flex-wrap items-center gap-x-2 gap-y-0.5 text-sm text-ink-2">
+      {groupId === null ? null : (
+        <span>
+          into <GroupName id={groupId} />
+        </span>
+      )}
+      {pairs.map(([name, value]) => (
+        <Tag key={name}>
+          {name}: {value}
+        </Tag>
+      ))}
+    </div>
+  );
+}
 
 function Use({ entry }: { entry: AllowlistEntry }) {
   if (entry.usedBy !== null) {

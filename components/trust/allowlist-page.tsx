@@ -17,6 +17,7 @@ import { listAllowlist } from "#lib/client/admission.ts";
 import { keys } from "#lib/client/keys.ts";
 import { allowlistParams, TRUST_PAGE_SIZE, toListQuery } from "#lib/client/trust-params.ts";
 import { ALLOWLIST_COLUMNS } from "./allowlist-columns.tsx";
+import { GroupNames } from "./group-names.tsx";
 import { KIND_WORDS } from "./names.ts";
 
 const ImportDialog = dynamic(() =>
@@ -83,7 +84,7 @@ export function AllowlistPage() {
           without waiting.
         </EmptyState>
       ) : (
-        <>
+        <GroupNames rows={data?.data}>
           <DataTable
             caption="Allowlist"
             columns={ALLOWLIST_COLUMNS}
@@ -92,7 +93,7 @@ export function AllowlistPage() {
             refreshing={isPlaceholderData}
           />
           <Pager paging={paging} page={data} limit={TRUST_PAGE_SIZE} />
-        </>
+        </GroupNames>
       )}
       {importing ? <ImportDialog onClose={() => setImporting(false)} /> : null}
     </>

@@ -6,29 +6,20 @@ import dynamic from "next/dynamic";
 import { useQueryStates } from "nuqs";
 import { useState } from "react";
 import { GuardedButton, useCan } from "#components/shell/me.tsx";
-import { Button } from "#components/ui/button.tsx";
+import { revokeColumn } from "#components/ui/columns.tsx";
 import { type Column, DataTable } from "#components/ui/data-table.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { Pager, usePaging } from "#components/ui/pager.tsx";
-import { Pill, type Tone } from "#components/ui/status.tsx";
-import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
 import { api } from "#lib/client/api.ts";
-import { count } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
 import { enrolmentParams, TOKENS_PAGE_SIZE, toTokensQuery } from "#lib/client/trust-params.ts";
 import type { EnrolmentToken } from "#lib/contracts/console/enrolment.ts";
+import { GroupNames } from "./group-names.tsx";
+import { Expected, handoutColumns } from "./handout-columns.tsx";
 
 const CreateTokenDialog = dynamic(() => import("./create-token-dialog.tsx").then((module) => module.CreateTokenDialog));
 const RevokeTokenDialog = dynamic(() => import("./revoke-token-dialog.tsx").then((module) => module.RevokeTokenDialog));
-
-const STATES: Readonly<Record<EnrolmentToken["state"], { tone: Tone; word: string }>> = {
-  active: { tone: "ok", word: "active" },
-  not_yet_valid: { tone: "idle", word: "not yet valid" },
-  exhausted: { tone: "idle", word: "exhausted" },
-  expired: { tone: "idle", word: "expired" },
-  revoked: { tone: "bad", word: "revoked" },
-};
 
 /** The secrets with which devices ask for their first certificate. */
 export function EnrolmentTokens() {
@@ -57,18 +48,22 @@ export function EnrolmentTokens() {
           Its command, typed or scanned on a bare device, makes a key there and fetches the certificate for it.
         </EmptyState>
       ) : (
-        <>
+        <GroupNames rows={data?.data}>
           <div className="mb-3.5 flex justify-end">{create}</div>
           <DataTable
             caption="Enrolment tokens"
-            columns={mayManage ? [...COLUMNS, revokeColumn(setRevoking)] : COLUMNS}
+            columns={
+              mayManage
+                ? [...COLUMNS, revokeColumn<EnrolmentToken>(({ description }) => description, setRevoking)]
+                : COLUMNS
+            }
             rows={data?.data}
             keyOf={({ id }) => id}
             refreshing={isPlaceholderData}
             skeletonRows={3}
           />
           <Pager paging={paging} page={data} limit={TOKENS_PAGE_SIZE} />
-        </>
+        </GroupNames>
       )}
       {creating ? <CreateTokenDialog onClose={() => setCreating(false)} /> : null}
       {revoking === null ? null : <RevokeTokenDialog token={revoking} onClose={() => setRevoking(null)} />}
@@ -83,54 +78,15 @@ const COLUMNS: readonly Column<EnrolmentToken>[] = [
     rowHeader: true,
     grow: true,
     wrap: true,
-    cell: ({ description, createdBy, hardwareId }) => (
+    cell: ({ description, createdBy, groupId, hardwareId }) => (
       <>
         {description}
         <div className="text-sm font-normal text-ink-3">
           by {createdBy}
-          {hardwareId === null ? "" : `, for ${hardwareId}`}
+          <Expected groupId={groupId} hardwareId={hardwareId} />
         </div>
       </>
     ),
   },
-  { id: "state", head: "State", cell: ({ state }) => <Pill tone={STATES[state].tone}>{STATES[state].word}</Pill> },
-  {
-    id: "devices",
-    head: "Enrolled",
-    align: "right",
-    cell: ({ usesAllowed, usesLeft }) => `${count(usesAllowed - usesLeft)} of ${count(usesAllowed)}`,
-  },
-  {
-    id: "policy",
-    head: "Its devices",
-    from: "md",
-    cell: ({ policy }) => (policy === "allowed" ? "let in at once" : "wait for approval"),
-  },
-  { id: "until", head: "Until", from: "md", cell: ({ validUntil }) => <AbsoluteTime at={validUntil} dateOnly /> },
-  {
-    id: "used",
-    head: "Last used",
-    align: "right",
-    from: "sm",
-    cell: ({ lastUsedAt }) =>
-      lastUsedAt === null ? (
-        <span className="text-ink-3">never</span>
-      ) : (
-        <RelativeTime at={lastUsedAt} bare className="text-ink-2" />
-      ),
-  },
+  ...handoutColumns("Enrolled"),
 ];
-
-function revokeColumn(revoke: (token: EnrolmentToken) => void): Column<EnrolmentToken> {
-  return {
-    id: "revoke",
-    head: <span className="sr-only">Revoke</span>,
-    align: "right",
-    cell: (token) =>
-      token.revokedAt === null ? (
-        <Button size="sm" look="danger" aria-label={`Revoke ${token.description}`} onClick={() => revoke(token)}>
-          Revoke…
-        </Button>
-      ) : null,
-  };
-}

@@ -7,19 +7,19 @@ import { useQueryStates } from "nuqs";
 import { useState } from "react";
 import { GuardedButton, useCan } from "#components/shell/me.tsx";
 import { Button } from "#components/ui/button.tsx";
+import { revokeColumn } from "#components/ui/columns.tsx";
 import { type Column, DataTable } from "#components/ui/data-table.tsx";
 import { Fingerprint } from "#components/ui/digest.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
 import { ErrorPanel } from "#components/ui/error-panel.tsx";
 import { Pager, usePaging } from "#components/ui/pager.tsx";
 import { SearchField } from "#components/ui/search-field.tsx";
-import { Pill, type Tone } from "#components/ui/status.tsx";
-import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
 import { api } from "#lib/client/api.ts";
-import { count } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
 import { queueParams, TRUST_PAGE_SIZE, toListQuery } from "#lib/client/trust-params.ts";
 import type { ProvisioningCredential } from "#lib/contracts/console/credentials.ts";
+import { GroupNames } from "./group-names.tsx";
+import { Expected, handoutColumns } from "./handout-columns.tsx";
 
 const CreateProvisioningDialog = dynamic(() =>
   import("./create-provisioning-dialog.tsx").then((module) => module.CreateProvisioningDialog),
@@ -27,13 +27,6 @@ const CreateProvisioningDialog = dynamic(() =>
 const RevokeProvisioningDialog = dynamic(() =>
   import("./revoke-provisioning-dialog.tsx").then((module) => module.RevokeProvisioningDialog),
 );
-
-const TONES: Readonly<Record<ProvisioningCredential["state"], Tone>> = {
-  active: "ok",
-  exhausted: "idle",
-  expired: "idle",
-  revoked: "bad",
-};
 
 /** Shared certificates with which devices register themselves. */
 export function ProvisioningPage() {
@@ -84,17 +77,21 @@ export function ProvisioningPage() {
               actions={<Button onClick={() => void setParams({ q: null, cursor: null })}>Clear the search</Button>}
             />
           ) : (
-            <>
+            <GroupNames rows={data?.data}>
               <DataTable
                 caption="Provisioning credentials"
-                columns={mayManage ? [...COLUMNS, revokeColumn(setRevoking)] : COLUMNS}
+                columns={
+                  mayManage
+                    ? [...COLUMNS, revokeColumn<ProvisioningCredential>(({ description }) => description, setRevoking)]
+                    : COLUMNS
+                }
                 rows={data?.data}
                 keyOf={({ id }) => id}
                 refreshing={isPlaceholderData}
                 skeletonRows={4}
               />
               <Pager paging={paging} page={data} limit={TRUST_PAGE_SIZE} />
-            </>
+            </GroupNames>
           )}
         </>
       )}
@@ -111,58 +108,15 @@ const COLUMNS: readonly Column<ProvisioningCredential>[] = [
     rowHeader: true,
     grow: true,
     wrap: true,
-    cell: ({ description, fingerprint, createdBy }) => (
+    cell: ({ description, fingerprint, createdBy, groupId, hardwareId }) => (
       <>
         {description}
         <div className="text-sm font-normal text-ink-3">
           <Fingerprint value={fingerprint} /> by {createdBy}
+          <Expected groupId={groupId} hardwareId={hardwareId} />
         </div>
       </>
     ),
   },
-  { id: "state", head: "State", cell: ({ state }) => <Pill tone={TONES[state]}>{state}</Pill> },
-  {
-    id: "devices",
-    head: "Registered",
-    align: "right",
-    cell: ({ usesAllowed, usesLeft }) => `${count(usesAllowed - usesLeft)} of ${count(usesAllowed)}`,
-  },
-  {
-    id: "policy",
-    head: "Its devices",
-    from: "md",
-    cell: ({ policy }) => (policy === "allowed" ? "let in at once" : "wait for approval"),
-  },
-  { id: "until", head: "Until", from: "md", cell: ({ validUntil }) => <AbsoluteTime at={validUntil} dateOnly /> },
-  {
-    id: "used",
-    head: "Last used",
-    align: "right",
-    from: "sm",
-    cell: ({ lastUsedAt }) =>
-      lastUsedAt === null ? (
-        <span className="text-ink-3">never</span>
-      ) : (
-        <RelativeTime at={lastUsedAt} bare className="text-ink-2" />
-      ),
-  },
+  ...handoutColumns("Registered"),
 ];
-
-function revokeColumn(revoke: (credential: ProvisioningCredential) => void): Column<ProvisioningCredential> {
-  return {
-    id: "revoke",
-    head: <span className="sr-only">Revoke</span>,
-    align: "right",
-    cell: (credential) =>
-      credential.revokedAt === null ? (
-        <Button
-          size="sm"
-          look="danger"
-          aria-label={`Revoke ${credential.description}`}
-          onClick={() => revoke(credential)}
-        >
-          Revoke…
-        </Button>
-      ) : null,
-  };
-}

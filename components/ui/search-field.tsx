@@ -46,7 +46,10 @@ export function SearchField({ label, placeholder, value, onSearch }: SearchField
         value={text}
         onChange={(event) => type(event.target.value)}
         onKeyDown={(event) => {
-          if (event.key === "Enter") search(text.trim());
+          if (event.key !== "Enter") return;
+          // In a dialog's form it must not send that.
+          event.preventDefault();
+          search(text.trim());
         }}
         className="h-full min-w-0 flex-1 bg-transparent outline-none max-sm:text-[16px]"
       />

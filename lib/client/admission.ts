@@ -62,10 +62,13 @@ export function listAllowlist(query: ListParams, signal: AbortSignal): Promise<P
 
 export function useAddAllowlistEntry() {
   const refresh = useRefresh(keys.certificates.all, keys.refusals.all, keys.devices.all);
+  const onError = useRefresh(keys.deviceGroups.all);
   return useMutation({
     mutationFn: (body: AddAllowlistEntry) =>
       post<{ entry: AllowlistEntry; approved: string | null }>("/api/v1/allowlist", body),
     onSuccess: refresh,
+    // Perhaps the group it names is gone.
+    onError,
   });
 }
 

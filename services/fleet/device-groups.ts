@@ -7,6 +7,8 @@ import type {
   NameDeviceGroups,
 } from "#lib/contracts/console/device-groups.ts";
 
+const LONGEST_NAME = 100;
+
 /** What to choose a group from. @throws AppError `auth.forbidden` | `backend.*` (the registry) */
 export async function listDeviceGroups(
   ctx: BackendCtx,
@@ -14,7 +16,7 @@ export async function listDeviceGroups(
   query: ListDeviceGroups,
 ): Promise<DeviceGroupList> {
   requirePermission(actor, "device.read");
-  const nameContains = query.q?.trim() || undefined;
+  const nameContains = query.q?.trim().slice(0, LONGEST_NAME) || undefined;
   const { groups, isComplete } = await ctx.backends.registry.listStaticGroups(ctx, {
     nameContains,
     limit: query.limit,

@@ -16,7 +16,7 @@ export type DeviceGroupList = z.infer<typeof DeviceGroupList>;
 
 export const ListDeviceGroups = z.strictObject({
   /** Part of the name, in any case. */
-  q: z.string().max(100).optional(),
+  q: z.string().max(200).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(100),
 });
 export type ListDeviceGroups = z.infer<typeof ListDeviceGroups>;
