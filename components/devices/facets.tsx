@@ -3,6 +3,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { SlidersHorizontal } from "lucide-react";
 import { useState } from "react";
+import { MENDER_STATUS } from "#components/mender/texts.ts";
 import { Button } from "#components/ui/button.tsx";
 import { cx } from "#components/ui/cx.ts";
 import { CERTIFICATE_STATE, DEVICE_STATUS } from "#components/ui/status.tsx";
@@ -23,8 +24,8 @@ export function Facets({ filter }: { filter: DeviceFilter }) {
     queryFn: ({ signal }) => api.deviceFacets(query, signal),
     placeholderData: keepPreviousData,
   });
-  const { status, certificate, hardware } = filter.params;
-  const chosen = status.length + certificate.length + hardware.length;
+  const { status, certificate, hardware, mender } = filter.params;
+  const chosen = status.length + certificate.length + hardware.length + mender.length;
   const words = (looks: Readonly<Record<string, { word: string }>>) => (value: string) => looks[value]?.word ?? value;
   return (
     <aside aria-label="Filters" className="w-44 shrink-0 max-md:w-full">
@@ -54,6 +55,14 @@ export function Facets({ filter }: { filter: DeviceFilter }) {
           filter={filter}
           choices={choicesOf(data?.hardware, hardware, { order: [], label: (value) => value })}
         />
+        {data === undefined || (data.mender.length === 0 && mender.length === 0) ? null : (
+          <Group
+            title="Mender"
+            facet="mender"
+            filter={filter}
+            choices={choicesOf(data.mender, mender, { order: Object.keys(MENDER_STATUS), label: words(MENDER_STATUS) })}
+          />
+        )}
       </div>
     </aside>
   );

@@ -3,7 +3,7 @@
 import { useQueryStates } from "nuqs";
 import { type DeviceParams, deviceParams } from "#lib/client/device-params.ts";
 
-export type Facet = "status" | "certificate" | "hardware";
+export type Facet = "status" | "certificate" | "hardware" | "mender";
 
 export type DeviceFilter = {
   params: DeviceParams;
@@ -26,6 +26,7 @@ export function useDeviceParams(): DeviceFilter {
       params.status.length +
       params.certificate.length +
       params.hardware.length +
+      params.mender.length +
       [params.q, params.image, params.simulated].filter((value) => value !== "").length,
     goTo: (cursor) => void setParams({ cursor }),
     sortBy: (sort) => void setParams({ sort, cursor: null }),
@@ -42,6 +43,7 @@ export function useDeviceParams(): DeviceFilter {
         status: null,
         certificate: null,
         hardware: null,
+        mender: null,
         image: null,
         simulated: null,
         cursor: null,

@@ -248,53 +248,6 @@ describe("admission at the Mender door", () => {
   });
 });
 
-describe("a token of the server", () => {
-  const put = (device: MenderDevice, headers: Record<string, string>, at = door) =>
-    at.request(device, { method: "PUT", path: INVENTORY, headers, body: "[]" });
-
-  it("counts with the certificate of the device that got it, and with no other, wherever it stands", async () => {
-    const [victim, thief] = [await newMenderDevice(world), await newMenderDevice(world)];
-    const token = await tokenOf(victim);
-    await tokenOf(thief);
-    world.clock.advance(1_000);
-    double.requests.length = 0;
-    const ways = [
-      { authorization: `Bearer ${token}` },
-      { authorization: `bearer  ${token}` },
-      { cookie: `JWT=${token}` },
-    ];
-    for (const headers of ways) {
-      const reply = await put(thief, headers);
-      expect([reply.status, reply.code, headers]).toEqual([401, "token_of_another", headers]);
-    }
-    expect(double.requests).toEqual([]);
-    expect(await put(victim, { authorization: `Bearer ${token}` })).toMatchObject({ status: 200 });
-    const log = await listMenderLog(world.ctx, SYSTEM, { limit: 10, deviceUuid: thief.uuid });
-    expect(log.data).toMatchObject([
-      { outcome: "token_of_another", count: 3, fingerprint: thief.fingerprint },
-      { outcome: "preauthorized" },
-    ]);
-    expect(JSON.stringify(log.data)).not.toContain(token);
-  });
-
-  it("of a device that was there before this door passes until it is known whose it is", async () => {
-    const [old, other] = [await newMenderDevice(world), await newMenderDevice(world)];
-    const key = createPublicKey(createPrivateKey(old.privateKeyPem)).export({ type: "spki", format: "pem" }).toString();
-    double.state.add(old.identity, key, "accepted");
-    const outcome = double.state.authenticate(old.identity, key);
-    const authorization = `Bearer ${"token" in outcome ? outcome.token : ""}`;
-    expect(await put(old, { authorization })).toMatchObject({ status: 200 });
-    expect(await put(other, { authorization })).toMatchObject({ status: 200 });
-    // Nobody but the server's answer says whose it is: the management API is away.
-    double.state.knobs.managementStatus = 503;
-    const renewed = await tokenOf(old);
-    world.clock.advance(10_000);
-    expect(await put(other, { authorization: `Bearer ${renewed}` })).toMatchObject({ code: "token_of_another" });
-    expect(await put(old, { authorization: `Bearer ${renewed}` })).toMatchObject({ status: 200 });
-    double.state.knobs.managementStatus = null;
-  });
-});
-
 describe("any other call", () => {
   let device: MenderDevice;
   let authorization: string;

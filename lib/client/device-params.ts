@@ -10,6 +10,7 @@ export const deviceParams = {
   status: many,
   certificate: many,
   hardware: many,
+  mender: many,
   image: parseAsString.withDefault(""),
   simulated: parseAsString.withDefault(""),
   sort: parseAsString.withDefault("name"),
@@ -21,6 +22,7 @@ export type DeviceParams = {
   status: string[];
   certificate: string[];
   hardware: string[];
+  mender: string[];
   image: string;
   simulated: string;
   sort: string;

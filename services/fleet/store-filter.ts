@@ -3,7 +3,7 @@ import { Prisma } from "#lib/db/generated/client.ts";
 import { escapeLike } from "#lib/db/like.ts";
 import { storableText } from "#lib/domain/storable-text.ts";
 
-type Dimension = "status" | "certificate" | "hardware";
+type Dimension = "status" | "certificate" | "hardware" | "mender";
 
 /** The condition that a device must meet to be in a list. `except` leaves one dimension out, for its facet. */
 export function matching(
@@ -18,6 +18,8 @@ export function matching(
     conditions.push(isOneOf(certificateStateAt(options.now), query.certificate));
   if (query.hardware !== undefined && options.except !== "hardware")
     conditions.push(Prisma.sql`"hardwareIds" && ${query.hardware.map((id) => storableText(id))}::text[]`);
+  if (query.mender !== undefined && options.except !== "mender")
+    conditions.push(isOneOf(Prisma.sql`"menderStatus"`, query.mender));
   if (query.image !== undefined)
     conditions.push(Prisma.sql`"installedFilenames" @> ARRAY[${storableText(query.image)}]::text[]`);
   if (query.simulated !== undefined) conditions.push(Prisma.sql`simulated = ${query.simulated === "true"}`);

@@ -180,9 +180,9 @@ export async function countFacets(
   namespaceId: string,
   input: { query: ListDevices; now: Date },
 ): Promise<DeviceFacets> {
-  const under = (except: "status" | "certificate" | "hardware") =>
+  const under = (except: "status" | "certificate" | "hardware" | "mender") =>
     matching(namespaceId, input.query, { now: input.now, except });
-  const [status, certificate, hardware] = await Promise.all([
+  const [status, certificate, hardware, mender] = await Promise.all([
     db.$queryRaw<FacetRow[]>`
       SELECT status AS value, count(*)::int AS count FROM fleet_device WHERE ${under("status")} GROUP BY status ORDER BY 1`,
     db.$queryRaw<FacetRow[]>`
@@ -191,8 +191,11 @@ export async function countFacets(
     db.$queryRaw<FacetRow[]>`
       SELECT hardware AS value, count(DISTINCT uuid)::int AS count FROM fleet_device, unnest("hardwareIds") AS hardware
       WHERE ${under("hardware")} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${FACET_VALUES}`,
+    db.$queryRaw<FacetRow[]>`
+      SELECT "menderStatus" AS value, count(*)::int AS count FROM fleet_device
+      WHERE ${under("mender")} AND "menderStatus" IS NOT NULL GROUP BY 1 ORDER BY 1`,
   ]);
-  return { status, certificate, hardware };
+  return { status, certificate, hardware, mender };
 }
 
 export async function listActivityPage(

@@ -96,6 +96,8 @@ export const ListDevices = ListQuery.extend({
   hardware: csv(z.string().max(200)).optional(),
   image: z.string().max(253).optional(),
   simulated: z.enum(["true", "false"]).optional(),
+  /** State at the Mender server; devices that it does not have are in none. */
+  mender: csv(MenderDeviceStatus).optional(),
 });
 export type ListDevices = z.infer<typeof ListDevices>;
 
@@ -109,14 +111,20 @@ export const listDevices = endpoint({
 });
 
 export const Facet = z.object({ value: z.string(), count: z.number().int() });
-export const DeviceFacets = z.object({ status: z.array(Facet), certificate: z.array(Facet), hardware: z.array(Facet) });
+export const DeviceFacets = z.object({
+  status: z.array(Facet),
+  certificate: z.array(Facet),
+  hardware: z.array(Facet),
+  mender: z.array(Facet),
+});
 export type DeviceFacets = z.infer<typeof DeviceFacets>;
 
 export const getDeviceFacets = endpoint({
   method: "GET",
   path: "/api/v1/devices/facets",
   permission: "device.read",
-  summary: "How many devices have each status, certificate state and hardware id, under the same filter",
+  summary:
+    "How many devices have each status, certificate state, hardware id and state at the Mender server, under the same filter",
   query: ListDevices,
   reply: DeviceFacets,
 });

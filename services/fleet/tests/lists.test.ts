@@ -27,7 +27,7 @@ beforeAll(async () => {
   await fleet.ctx.db.$executeRaw`
     INSERT INTO fleet_device ("namespaceId", uuid, name, "deviceId", status, "statusAt", "createdAt", "hardwareIds",
       "primaryHardwareId", "installedFilenames", "primaryImage", "assignedFilenames", "certificateFingerprint", "certificateState",
-      "certificateNotAfter", "lastSeenAt", simulated, ecus)
+      "certificateNotAfter", "lastSeenAt", simulated, ecus, "menderStatus")
     SELECT CASE WHEN n > ${ROWS} THEN 'other' ELSE 'default' END, gen_random_uuid(), 'Car ' || (n % 500), 'VIN' || n,
       (ARRAY['never_seen', 'up_to_date', 'failed', 'assigned'])[1 + n % 4], ${START}::timestamptz,
       ${START}::timestamptz - (n % 100) * interval '1 minute',
@@ -39,7 +39,7 @@ beforeAll(async () => {
       CASE WHEN n % 5 = 0 THEN NULL ELSE 'allowed' END,
       CASE WHEN n % 5 = 0 THEN NULL ELSE ${START}::timestamptz + (n % 50 - 10) * interval '1 day' END,
       CASE WHEN n % 5 = 0 THEN NULL ELSE ${START}::timestamptz - (n % 90) * interval '1 minute' END,
-      n % 10 = 0, '[]'
+      n % 10 = 0, '[]', CASE n % 6 WHEN 4 THEN 'accepted' WHEN 1 THEN 'pending' END
     FROM generate_series(1, ${ROWS + 50}) AS n`;
   await fleet.ctx.db.$executeRaw`ANALYZE fleet_device`;
 });
@@ -135,6 +135,16 @@ describe("a filter", () => {
     expect(allowed.every(({ certificate }) => certificate?.state === "allowed")).toBe(true);
   });
 
+  it("by the state at the Mender server finds those that it has, alone or with others", async () => {
+    const totals = await Promise.all(
+      ["pending", "accepted", "pending,accepted", "rejected"].map(async (mender) => (await list({ mender })).total),
+    );
+    const [pending = 0, accepted = 0, both, rejected] = totals;
+    expect(Math.min(pending, accepted)).toBeGreaterThan(0);
+    expect([both, rejected]).toEqual([pending + accepted, 0]);
+    expect(await walk({ mender: "pending", status: "failed" })).toEqual([]);
+  });
+
   it("by image and simulation combines", async () => {
     const found = await walk({ image: "app_3", simulated: "false" });
     expect(found.length).toBeGreaterThan(0);
@@ -145,13 +155,16 @@ describe("a filter", () => {
 describe("facets", () => {
   it("count what choosing them shows, each without its own dimension", async () => {
     const filter = { status: "failed", hardware: "hw1" };
-    const { status, certificate, hardware } = await facets(filter);
+    const { status, certificate, hardware, mender } = await facets(filter);
     for (const { value, count } of status)
       expect([value, (await list({ ...filter, status: value })).total]).toEqual([value, count]);
     for (const { value, count } of hardware)
       expect([value, (await list({ ...filter, hardware: value })).total]).toEqual([value, count]);
     for (const { value, count } of certificate)
       expect([value, (await list({ ...filter, certificate: value })).total]).toEqual([value, count]);
+    for (const { value, count } of mender)
+      expect([value, (await list({ ...filter, mender: value })).total]).toEqual([value, count]);
+    expect(mender.length).toBeGreaterThan(0);
     expect(status.length).toBeGreaterThan(1);
     expect(hardware.length).toBeGreaterThan(1);
   });
