@@ -12,6 +12,7 @@ import { api } from "#lib/client/api.ts";
 import { colonHex, plural } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
 import type { Authority } from "#lib/contracts/console/authorities.ts";
+import { reasonInWords } from "#lib/domain/revocation-reasons.ts";
 import { AuthorityActions } from "./authority-actions.tsx";
 import { AuthorityProof } from "./authority-proof.tsx";
 import { AuthorityPublication } from "./authority-publication.tsx";
@@ -103,7 +104,7 @@ function AboutCard({ authority: it }: { authority: Authority }) {
                 </>
               ),
             ],
-            ["Reason", it.revocationReason],
+            ["Reason", it.revocationReason === null ? null : reasonInWords(it.revocationReason)],
             ["Note", it.rules.note],
           ]}
         />

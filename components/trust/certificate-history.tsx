@@ -3,6 +3,7 @@
 import { History } from "lucide-react";
 import { DEEDS } from "#components/audit/sentence.ts";
 import { Card, Facts } from "#components/ui/card.tsx";
+import { Fingerprint } from "#components/ui/digest.tsx";
 import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
 import { Timeline } from "#components/ui/timeline.tsx";
 import type { CertificateDetail } from "#lib/contracts/console/certificates.ts";
@@ -25,7 +26,8 @@ export function CertificateHistory({ certificate }: { certificate: CertificateDe
               detail: (
                 <>
                   <AbsoluteTime at={at} />
-                  {why === null ? "" : `: ${why}`}
+                  {why === null ? "" : ": "}
+                  {why === null ? null : <WithFingerprints text={why} />}
                 </>
               ),
             }))}
@@ -49,6 +51,13 @@ export function CertificateHistory({ certificate }: { certificate: CertificateDe
       </Card>
     </>
   );
+}
+
+/** Fingerprints in a sentence are short, and copied by a click, as everywhere. */
+function WithFingerprints({ text }: { text: string }) {
+  return text
+    .split(/\b([0-9a-f]{64})\b/)
+    .map((part, index) => (index % 2 === 0 ? part : <Fingerprint key={part} value={part} />));
 }
 
 function wordsFor(action: string): string {

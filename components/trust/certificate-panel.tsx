@@ -9,8 +9,8 @@ import { Digest, Fingerprint } from "#components/ui/digest.tsx";
 import { SimulatedTag } from "#components/ui/tag.tsx";
 import { AbsoluteTime, RelativeTime } from "#components/ui/time.tsx";
 import type { Certificate } from "#lib/contracts/console/certificates.ts";
+import { reasonInWords } from "#lib/domain/revocation-reasons.ts";
 import { CertificateActions } from "./certificate-actions.tsx";
-import { REASONS } from "./names.ts";
 import { ValidityBar } from "./validity-bar.tsx";
 
 /** Everything known about one certificate, and what can be decided about it. */
@@ -84,12 +84,7 @@ function historyRows(it: Certificate): Rows {
     ["Decided", decided],
     ["Good until", it.graceUntil === null ? null : <AbsoluteTime key="grace" at={it.graceUntil} />],
     ["Lapses", it.lapsesAt === null ? null : <AbsoluteTime key="lapses" at={it.lapsesAt} />],
-    ["Reason", it.revocationReason === null ? null : reasonText(it.revocationReason)],
+    ["Reason", it.revocationReason === null ? null : reasonInWords(it.revocationReason)],
     ["Note", it.note],
   ];
-}
-
-function reasonText(reason: string): string {
-  const words = Object.entries(REASONS).find(([name]) => name === reason)?.[1];
-  return words === undefined ? reason : `${words} (${reason})`;
 }

@@ -8,9 +8,10 @@ import { type Chosen, useRevokeCertificates } from "#lib/client/admission.ts";
 import { afterwards } from "#lib/client/afterwards.ts";
 import { plural } from "#lib/client/format.ts";
 import type { Certificate, RevocationReason } from "#lib/contracts/console/certificates.ts";
+import { REASONS } from "#lib/domain/revocation-reasons.ts";
 import { NameList } from "./approve-dialog.tsx";
 import { tellOutcome } from "./decision-outcome.ts";
-import { certificateName, REASONS } from "./names.ts";
+import { certificateName } from "./names.ts";
 import { NoteField, noteOf } from "./note-field.tsx";
 
 type FinalReason = Exclude<RevocationReason, "certificateHold">;

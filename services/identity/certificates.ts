@@ -2,6 +2,7 @@ import { type Actor, requirePermission } from "#lib/authz/actor.ts";
 import type { Certificate, CertificateDetail, ListCertificates } from "#lib/contracts/console/certificates.ts";
 import type { Page } from "#lib/contracts/console/common.ts";
 import type { Ctx } from "#lib/ctx.ts";
+import { becauseOf } from "#lib/domain/revocation-reasons.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { listAuthorityNames, listWaitingDays } from "#services/authorities/service.ts";
 import { findDeviceNames } from "#services/fleet/service.ts";
@@ -159,8 +160,8 @@ function warningsFor(
   }
   const revoked = others.find((other) => other.state === "revoked");
   if (revoked !== undefined) {
-    const reason = revoked.revocationReason === null ? "" : ` (${revoked.revocationReason})`;
-    warnings.push({ code: "revoked_before", text: `A certificate of this device was revoked before${reason}.` });
+    const why = becauseOf(revoked.revocationReason, null);
+    warnings.push({ code: "revoked_before", text: `A certificate of this device was revoked before${why}` });
   }
   if (others.some((other) => other.state === "rejected")) {
     warnings.push({ code: "rejected_before", text: "A certificate with this common name was rejected before." });

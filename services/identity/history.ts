@@ -2,6 +2,7 @@ import { SYSTEM } from "#lib/authz/actor.ts";
 import type { AuditEntry } from "#lib/contracts/console/audit.ts";
 import type { CertificateDetail } from "#lib/contracts/console/certificates.ts";
 import type { Ctx } from "#lib/ctx.ts";
+import { becauseOf, reasonInWords } from "#lib/domain/revocation-reasons.ts";
 import { listAudit } from "#services/audit/service.ts";
 import type { CertificateRow } from "./store.ts";
 
@@ -44,7 +45,7 @@ function ended(row: CertificateRow, entries: readonly AuditEntry[]): Decision[] 
     return [{ ...told, action: "certificate.supersede", why }];
   }
   if (state !== "revoked" || entries.some(({ action }) => action === "certificate.revoke")) return [];
-  const why = `The authority that signed it was revoked. Reason: ${row.revocationReason ?? "unspecified"}.`;
+  const why = `The authority that signed it was revoked${becauseOf(row.revocationReason, null)}`;
   return [{ ...told, action: "certificate.revoke_with_authority", why }];
 }
 
@@ -63,10 +64,11 @@ function explain(entry: AuditEntry, asked: AuditEntry | undefined): string | nul
     Array.isArray(facts.replaced) && facts.replaced.length > 0
       ? `It took the place of ${facts.replaced.join(", ")}.`
       : null,
-    textOf("Reason: ", facts.reason, "."),
-    textOf("", facts.note),
+    typeof facts.reason === "string" ? `Reason: ${reasonInWords(facts.reason)}.` : null,
   ].filter((part) => part !== null && part !== "");
-  return parts.length === 0 ? null : parts.join(" ");
+  // A note that stands alone needs no name.
+  const note = textOf(parts.length === 0 ? "" : "Note: ", facts.note);
+  return [...parts, note].join(" ").trim() || null;
 }
 
 function textOf(before: string, value: unknown, after = ""): string {

@@ -1,3 +1,4 @@
+import { becauseOf } from "#lib/domain/revocation-reasons.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import { comparableName } from "#lib/pki/issuer.ts";
 import type { AuthorityProfile } from "#services/authorities/service.ts";
@@ -46,8 +47,8 @@ const USAGES: Readonly<Record<string, string>> = {
 function ofRecord({ code, record }: Explained): string | null {
   if (record === null) return null;
   const { decidedAt, decidedBy } = record;
-  const why = [record.revocationReason, record.note].filter((text) => text !== null && text !== "").join(". ");
-  const decided = `${byWhom(decidedBy)}${onDay(record.revokedAt ?? decidedAt)}${why === "" ? "" : `: ${why}`}.`;
+  const why = becauseOf(record.revocationReason, record.note);
+  const decided = `${byWhom(decidedBy)}${onDay(record.revokedAt ?? decidedAt)}${why}`;
   switch (code) {
     case "revoked":
       return `Revoked${decided}`;
@@ -86,7 +87,7 @@ function ofAuthority(leaf: CertificateFacts, { code, authority, address }: Expla
   const changed = `${byWhom(authority.stateChangedBy)}${onDay(authority.stateChangedAt)}`;
   switch (code) {
     case "authority_revoked":
-      return `${name} was revoked${changed}${authority.revocationReason === null ? "" : `: ${authority.revocationReason}`}.`;
+      return `${name} was revoked${changed}${becauseOf(authority.revocationReason, null)}`;
     case "authority_closed":
       return `${name} was closed${changed}: what was let in before still comes in, newcomers don't.`;
     case "authority_expired":

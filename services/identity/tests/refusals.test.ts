@@ -165,7 +165,7 @@ describe("a refusal says to people what the device is not told", () => {
           await allowed(fingerprint);
           await revokeCertificate(world.ctx, admin, { fingerprint, reason: "keyCompromise", note: "stolen van" });
         }),
-      new RegExp(`^Revoked by admin on ${day(0)}: keyCompromise\\. stolen van\\.$`),
+      new RegExp(`^Revoked by admin on ${day(0)}: the key may be known to others\\. Note: stolen van\\.$`),
     ],
     [
       "rejected",
