@@ -1,6 +1,6 @@
 import type { Ctx } from "#lib/ctx.ts";
 import { ADMISSION_CHANNEL } from "#lib/db/events.ts";
-import { type AdmissionDecision, decideAdmission } from "#lib/pki/admission.ts";
+import { type AdmissionCode, type AdmissionDecision, decideAdmission } from "#lib/pki/admission.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import { createFactMemory, type FactMemory } from "./fact-memory.ts";
 import { type Follower, openFollower } from "./follower.ts";
@@ -24,7 +24,7 @@ export type AdmissionBook = {
 export type AnnouncedChange = { readonly fingerprint: string | null; readonly number: string | null };
 
 /** Announced on the channel instead of a fingerprint: an authority changed. Behind a `#` stands the number of the change. */
-const EVERYTHING = "*";
+const AUTHORITY = "*";
 
 /**
  * Opens the gateway's memory of who may come in.
@@ -40,9 +40,10 @@ export async function openAdmissionBook(ctx: Ctx, databaseUrl: string): Promise<
     databaseUrl,
     channel: ADMISSION_CHANNEL,
     onChange(announced) {
-      const [target = EVERYTHING, number = null] = announced?.split("#") ?? [];
-      const fingerprint = target === EVERYTHING ? null : target;
-      if (fingerprint === null) memory.forgetAll();
+      const [target = AUTHORITY, number = null] = announced?.split("#") ?? [];
+      const fingerprint = target === AUTHORITY ? null : target;
+      if (announced === null) memory.forgetAll();
+      else if (fingerprint === null) memory.forgetAuthorities();
       else memory.forget(fingerprint);
       announce({ fingerprint, number: number !== null && /^\d{1,18}$/.test(number) ? number : null });
     },
@@ -85,13 +86,18 @@ async function decideFresh(
 ): Promise<AdmissionDecision> {
   const { verifySignature } = memory;
   const question = { leaf, address, authorities: await memory.authorities(), now: ctx.clock(), verifySignature };
-  // Strangers are refused without asking the database, so that they cost it nothing.
+  const recalled = memory.recall(leaf.fingerprint);
+  if (recalled !== null) return decideAdmission({ ...question, ...recalled });
+  // Strangers are refused without asking the database, so that they cost it nothing; so are the devices of an authority that is out.
   const stranger = decideAdmission({ ...question, ...NOTHING_KNOWN });
   const { authorityId } = stranger;
-  if (authorityId === null) return stranger;
+  if (authorityId === null || (!stranger.admitted && OF_THE_AUTHORITY.has(stranger.code))) return stranger;
   const device = stranger.admitted ? { uuid: stranger.deviceUuid, id: stranger.deviceId } : stranger.device;
   return decideAdmission({ ...question, ...(await memory.factsOf({ leaf, device, authorityId })) });
 }
+
+/** Asked before anything that is known of the certificate itself. */
+const OF_THE_AUTHORITY: ReadonlySet<string> = new Set<AdmissionCode>(["authority_revoked", "authority_expired"]);
 
 const NOT_A_DEVICE: AdmissionDecision = {
   admitted: false,

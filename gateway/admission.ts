@@ -1,10 +1,12 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AdmissionDecision } from "#lib/pki/admission.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import { admitNewcomer, type IdentityCtx, recordPending, type Visit } from "#services/identity/service.ts";
 import type { AdmissionBook } from "./admission-book.ts";
 import type { DoorLog } from "./door-log.ts";
-import type { LiveConnections } from "./live-connections.ts";
+import type { Connected, LiveConnections } from "./live-connections.ts";
 import type { Peer } from "./peer.ts";
+import { createRounds } from "./rounds.ts";
 
 /** What the door decides with, and where a decision leaves its traces. */
 export type Admission = {
@@ -55,26 +57,47 @@ export function leaveTrace(
 /**
  * Ends the live connections of certificates that may no longer come in, whatever they are in the middle of.
  *
- * @returns how many it ended
+ * A change that may concern all of them goes through all of them, once at a time: changes that come meanwhile share the next round, which
+ * begins after each of them.
+ *
+ * @returns what ends them: given a changed certificate, or null for all; its result is how many it ended
  */
-export async function cutRefused(admission: Admission, changed: string | null): Promise<number> {
-  const peers = admission.live.connected(changed);
+export function createCutter({
+  book,
+  live,
+}: {
+  book: AdmissionBook;
+  live: Pick<LiveConnections, "connected">;
+}): (changed: string | null) => Promise<number> {
+  const cutAll = createRounds(() => cutRefused(book, live.connected(null)));
+  return (changed) => (changed === null ? cutAll() : cutRefused(book, live.connected(changed)));
+}
+
+async function cutRefused(book: AdmissionBook, peers: readonly Connected[]): Promise<number> {
+  const groups = [...Map.groupBy(peers, ({ leaf, address }) => `${leaf.fingerprint} ${address}`).values()];
   let cut = 0;
   let next = 0;
+  const decideOne = async (group: readonly Connected[]) => {
+    const [first] = group;
+    if (first === undefined || (await book.judge(first))?.admitted === true) return;
+    for (const peer of group) peer.cut();
+    cut += group.length;
+  };
   const work = async () => {
-    for (let peer = peers[next++]; peer !== undefined; peer = peers[next++]) {
-      const decision = await admission.book.judge(peer);
-      if (decision?.admitted === true) continue;
-      peer.cut();
-      cut += 1;
+    while (next < groups.length) {
+      const some = groups.slice(next, next + DECIDED_IN_A_TURN);
+      next += DECIDED_IN_A_TURN;
+      await Promise.all(some.map(decideOne));
+      await nextTurn(); // requests that wait go in between
     }
   };
-  // After a change of everything each is read anew: some at a time, so that the last does not wait for all before it.
-  await Promise.all(Array.from({ length: CUT_AT_A_TIME }, work));
+  await Promise.all(Array.from({ length: TURNS_AT_ONCE }, work));
   return cut;
 }
 
-const CUT_AT_A_TIME = 16;
+/** What the database is asked about them goes together: together few enough that a request does not wait long behind them. */
+const DECIDED_IN_A_TURN = 250;
+const TURNS_AT_ONCE = 4;
 
 async function letIn(admission: Admission, visit: Visit): Promise<void> {
   const { fingerprint } = visit.leaf;

@@ -5,7 +5,7 @@ import type { TLSSocket } from "node:tls";
 import type { Refused } from "#lib/pki/admission.ts";
 import type { IdentityCtx } from "#services/identity/service.ts";
 import type { MenderCtx } from "#services/mender/service.ts";
-import { type Admission, cutRefused, decide } from "./admission.ts";
+import { type Admission, createCutter, decide } from "./admission.ts";
 import { openAdmissionBook } from "./admission-book.ts";
 import { answerCanary } from "./canary.ts";
 import { openDoorLog } from "./door-log.ts";
@@ -69,8 +69,9 @@ export async function openDeviceDoor(options: {
   const log = openDoorLog(ctx);
   const admission: Admission = { ctx, book, log, live, arriving: new Map() };
   let replica: GatewayReplica | null = null;
+  const cutRefused = createCutter(admission);
   book.follow(({ fingerprint, number }) => {
-    void cutRefused(admission, fingerprint).then((cut) => replica?.applied(number, cut));
+    void cutRefused(fingerprint).then((cut) => replica?.applied(number, cut));
   });
   const notes = openTrafficNotes(ctx);
   const est = createEst(admission, metrics);

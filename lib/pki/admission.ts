@@ -224,11 +224,9 @@ function newcomerProblem(
   question: AdmissionQuestion,
 ): AdmissionCode | null {
   if (authority.state === "closed") return "authority_closed";
-  const { subjectPattern, keyTypes, maxValidityDays, newcomersPerHour } = authority.newcomers;
-  if (subjectPattern !== null && !matchesPattern(leaf.subjectDn, subjectPattern)) return "subject_not_allowed";
-  if (keyTypes.length > 0 && !keyTypes.includes(leaf.key.type)) return "key_type_not_allowed";
-  const days = (leaf.notAfter.getTime() - leaf.notBefore.getTime()) / DAY_MS;
-  if (maxValidityDays !== null && days > maxValidityDays) return "validity_too_long";
+  const unfit = misfitOf(leaf, authority.newcomers);
+  if (unfit !== null) return unfit;
+  const { newcomersPerHour } = authority.newcomers;
   // Who was expected, or waits already, is no rush of strangers.
   const isExpected = question.allowlisted || question.known !== null;
   if (!isExpected && newcomersPerHour !== null && question.newcomersLastHour >= newcomersPerHour) {
@@ -237,6 +235,20 @@ function newcomerProblem(
   if (question.otherAllowedCount > 0) return "another_certificate_allowed";
   if (question.allowlisted || authority.policy === "allow_all") return null;
   return authority.policy === "ask" ? "pending" : "not_on_allowlist";
+}
+
+/**
+ * What of a certificate is not as its authority wants newcomers to be. Asked of what comes to the door, and of what is about to be issued
+ * to a device that enrols by itself.
+ */
+export function misfitOf(
+  leaf: Pick<CertificateFacts, "subjectDn" | "key" | "notBefore" | "notAfter">,
+  { subjectPattern, keyTypes, maxValidityDays }: NewcomerRules,
+): "subject_not_allowed" | "key_type_not_allowed" | "validity_too_long" | null {
+  if (subjectPattern !== null && !matchesPattern(leaf.subjectDn, subjectPattern)) return "subject_not_allowed";
+  if (keyTypes.length > 0 && !keyTypes.includes(leaf.key.type)) return "key_type_not_allowed";
+  const days = (leaf.notAfter.getTime() - leaf.notBefore.getTime()) / DAY_MS;
+  return maxValidityDays !== null && days > maxValidityDays ? "validity_too_long" : null;
 }
 
 const DAY_MS = 86_400_000;
@@ -262,6 +274,16 @@ export function isFrom(networks: readonly string[], address: string | null): boo
   if (networks.length === 0) return true;
   const version = address === null ? 0 : isIP(address);
   if (address === null || version === 0) return false;
+  const listed = listedIn(networks);
+  return listed.check(address, version === 6 ? "ipv6" : "ipv4");
+}
+
+/** By the list itself: an authority's is asked about every request of its devices. */
+const blockLists = new WeakMap<readonly string[], BlockList>();
+
+function listedIn(networks: readonly string[]): BlockList {
+  const known = blockLists.get(networks);
+  if (known !== undefined) return known;
   const listed = new BlockList();
   for (const network of networks) {
     const [base = "", bits = ""] = network.split("/");
@@ -269,7 +291,8 @@ export function isFrom(networks: readonly string[], address: string | null): boo
     if (isIP(base) !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most)
       listed.addSubnet(base, Number(bits), isIP(base) === 6 ? "ipv6" : "ipv4");
   }
-  return listed.check(address, version === 6 ? "ipv6" : "ipv4");
+  blockLists.set(networks, listed);
+  return listed;
 }
 
 /** Newcomers that a person can still decide on. */

@@ -106,6 +106,26 @@ export async function findByIdentity(
   return row === undefined ? null : toRow(row);
 }
 
+export type StandingRow = Pick<
+  CertificateRow,
+  "fingerprint" | "tbsSha256" | "state" | "graceUntil" | "renewalOf" | "admittedAt"
+>;
+
+/** The records of any number of certificates and of other encodings of their signed parts, the oldest first. */
+export async function listByIdentity(
+  db: DbOrTx,
+  namespaceId: string,
+  identities: readonly { fingerprint: string; tbsSha256: string }[],
+): Promise<StandingRow[]> {
+  const rows = await db.$queryRaw<(Omit<StandingRow, "state"> & { state: string })[]>`
+    SELECT fingerprint, "tbsSha256", state, "graceUntil", "renewalOf", "admittedAt" FROM device_certificate
+    WHERE "namespaceId" = ${namespaceId} AND (
+      fingerprint = ANY(${identities.map(({ fingerprint }) => fingerprint)}::text[])
+      OR "tbsSha256" = ANY(${identities.map(({ tbsSha256 }) => tbsSha256)}::text[]))
+    ORDER BY "createdAt"`;
+  return rows.map((row) => ({ ...row, state: stateOf(row.state) }));
+}
+
 /** Another certificate that holds the device's place: allowed, not in its grace and no renewal that waits for its first use. */
 export async function findOtherAllowed(
   db: DbOrTx,
@@ -345,6 +365,9 @@ function factColumns(facts: CertificateFacts) {
 
 /** A state written by a later version admits nobody here. */
 function toRow(row: Prisma.DeviceCertificateGetPayload<{ select: typeof COLUMNS }>): CertificateRow {
-  const state = STATES.has(row.state) ? (row.state as StoredState) : "held"; // a member of the closed list, just checked
-  return { ...row, state };
+  return { ...row, state: stateOf(row.state) };
+}
+
+function stateOf(stored: string): StoredState {
+  return STATES.has(stored) ? (stored as StoredState) : "held"; // a member of the closed list, just checked
 }

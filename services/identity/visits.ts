@@ -58,10 +58,31 @@ export async function readAdmissionFacts(
   };
 }
 
+/**
+ * The same for any number of certificates in one query, by fingerprint. It finds what something was decided about; for newcomers and
+ * those that wait, more counts than their record: ask `readAdmissionFacts`.
+ */
+export async function readDecidedFacts(
+  db: DbOrTx,
+  namespaceId: string,
+  leaves: readonly Pick<CertificateFacts, "fingerprint" | "tbsSha256">[],
+): Promise<Map<string, AdmissionFacts>> {
+  const rows = await store.listByIdentity(db, namespaceId, leaves);
+  const own = new Map(rows.map((row) => [row.fingerprint, row]));
+  const encodings = new Map(rows.toReversed().map((row) => [row.tbsSha256, row]));
+  return new Map(
+    leaves.flatMap(({ fingerprint, tbsSha256 }) => {
+      const row = own.get(fingerprint) ?? encodings.get(tbsSha256);
+      if (row === undefined || row.state === "pending") return [];
+      return [[fingerprint, { ...NEWCOMER, known: knownOf(row) }] as const];
+    }),
+  );
+}
+
 const HOUR_MS = 3_600_000;
 const NEWCOMER = { allowlisted: false, otherAllowedCount: 0, newcomersLastHour: 0 } as const;
 
-function knownOf(row: store.CertificateRow): KnownCertificate {
+function knownOf(row: store.StandingRow): KnownCertificate {
   const { fingerprint, state, graceUntil } = row;
   return { fingerprint, state, graceUntil, isUnusedRenewal: row.renewalOf !== null && row.admittedAt === null };
 }
