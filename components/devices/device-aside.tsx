@@ -1,6 +1,7 @@
 "use client";
 
 import Link from "next/link";
+import { MenderOutcomesCard } from "#components/mender/mender-outcomes.tsx";
 import { MenderPanel } from "#components/mender/mender-panel.tsx";
 import { ValidityBar } from "#components/trust/validity-bar.tsx";
 import { Card, Facts } from "#components/ui/card.tsx";
@@ -43,7 +44,11 @@ export function DeviceAside({ device, withActivity, withCertificate }: DeviceAsi
           ]}
         />
       </Card>
-      {device.mender === null ? null : <MenderPanel uuid={device.uuid} mender={device.mender} />}
+      {device.mender === null ? (
+        <MenderOutcomesCard uuid={device.uuid} />
+      ) : (
+        <MenderPanel uuid={device.uuid} mender={device.mender} />
+      )}
       {withActivity ? <LatestCard uuid={device.uuid} /> : null}
     </>
   );

@@ -116,6 +116,17 @@ export function MenderLogPage() {
           />
         </div>
       </div>
+      {params.device === "" ? null : (
+        <p className="mb-3.5 flex flex-wrap items-center gap-2 text-ink-2">
+          Only the device
+          <Link href={`/devices/${params.device}`} prefetch={false} className="link mono wrap-anywhere">
+            {params.device}
+          </Link>
+          <Button look="quiet" onClick={() => void setParams({ device: null, cursor: null })}>
+            Show all devices
+          </Button>
+        </p>
+      )}
       {error === null ? null : <ErrorPanel what="The log" error={error} retry={() => void refetch()} />}
       {data === undefined && error !== null ? null : isEmpty ? (
         <EmptyState

@@ -11,6 +11,7 @@ import { api } from "#lib/client/api.ts";
 import { keys } from "#lib/client/keys.ts";
 import type { Device } from "#lib/contracts/console/devices.ts";
 import type { MenderDeviceReport } from "#lib/contracts/console/mender.ts";
+import { MenderOutcomes } from "./mender-outcomes.tsx";
 import { MENDER_STATUS } from "./texts.ts";
 
 /** The device as the Mender server has it now: its state, its keys, and the certificates they came with. */
@@ -43,9 +44,7 @@ export function MenderPanel({ uuid, mender }: { uuid: string; mender: NonNullabl
         {data?.authSets.map((set) => (
           <AuthSet key={set.id} set={set} />
         ))}
-        <Link href={`/settings/mender?device=${uuid}`} prefetch={false} className="link text-sm">
-          What was preauthorized
-        </Link>
+        <MenderOutcomes uuid={uuid} />
       </div>
     </Card>
   );
