@@ -9,6 +9,7 @@ import { FormError, fieldError } from "#components/ui/form-error.tsx";
 import { afterwards } from "#lib/client/afterwards.ts";
 import { plural } from "#lib/client/format.ts";
 import { useCreateRenewalCampaign } from "#lib/client/mutations.ts";
+import { newUuid } from "#lib/client/new-uuid.ts";
 import type { CreateRenewalCampaign } from "#lib/contracts/console/renewal-campaigns.ts";
 import { NoteField, noteOf } from "./note-field.tsx";
 
@@ -27,9 +28,11 @@ export function CampaignDialog({ devices, count, onClose }: CampaignDialogProps)
   const [name, setName] = useState("");
   const [due, setDue] = useState("");
   const [note, setNote] = useState("");
+  // One dialog begins one campaign, however often it has to ask.
+  const [id] = useState(newUuid);
   const begin = () => {
-    const body = { name: name.trim(), dueAt: `${due}T23:59:59Z`, devices, ...noteOf(note) };
-    afterwards(create.mutateAsync(body), ({ id }) => router.push(`/trust/campaigns/${id}`));
+    const body = { id, name: name.trim(), dueAt: `${due}T23:59:59Z`, devices, ...noteOf(note) };
+    afterwards(create.mutateAsync(body), () => router.push(`/trust/campaigns/${id}`));
   };
   return (
     <Dialog

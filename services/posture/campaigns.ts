@@ -20,9 +20,10 @@ import { selected } from "./store-forecast.ts";
 const LONGEST_LISTING_MS = 60_000;
 
 /**
- * Lists the devices that match now, to be followed until they have other certificates. Nothing happens to them.
+ * Lists the devices that match now, to be followed until they have other certificates: one statement, however many these are. Nothing happens
+ * to them. Asking again with the same id gives the campaign that there is.
  *
- * @throws AppError `auth.forbidden` | `request.invalid` (no device matches, or more than 100,000)
+ * @throws AppError `auth.forbidden` | `request.invalid` (no device matches, more than 100,000, or an id that is not free)
  */
 export async function createRenewalCampaign(
   ctx: Ctx,
@@ -36,7 +37,7 @@ export async function createRenewalCampaign(
   const condition =
     "check" in devices ? amongFindings(devices.check, at) : selected(ctx.namespaceId, devices.expiring, now);
   const row = {
-    id: randomUUID(),
+    id: input.id ?? randomUUID(),
     name: input.name,
     note: input.note ?? null,
     dueAt: new Date(input.dueAt),
@@ -47,7 +48,7 @@ export async function createRenewalCampaign(
   };
   await ctx.db.$transaction(
     async (tx) => {
-      await store.insertCampaign(tx, ctx.namespaceId, row);
+      if (!(await store.insertCampaign(tx, ctx.namespaceId, row))) return;
       const count = await store.addDevices(tx, ctx.namespaceId, {
         campaignId: row.id,
         condition,
@@ -66,6 +67,9 @@ export async function createRenewalCampaign(
     },
     { timeout: LONGEST_LISTING_MS },
   );
+  if ((await store.findCampaign(ctx.db, ctx.namespaceId, row.id)) === null) {
+    throw new AppError("request.invalid", "id: choose another one.");
+  }
   return readCampaign(ctx, row.id);
 }
 

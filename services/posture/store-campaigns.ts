@@ -26,8 +26,10 @@ const SEEN_BY_STATISTICS = 1_000;
 export type CampaignRow = Prisma.RenewalCampaignGetPayload<{ select: typeof COLUMNS }>;
 export type CampaignCounts = RenewalCampaign["counts"];
 
-export async function insertCampaign(db: DbOrTx, namespaceId: string, row: CampaignRow): Promise<void> {
-  await db.renewalCampaign.create({ data: { ...row, namespaceId } });
+/** Waits for another that inserts the same id. @returns false when the id is there already */
+export async function insertCampaign(db: DbOrTx, namespaceId: string, row: CampaignRow): Promise<boolean> {
+  const { count } = await db.renewalCampaign.createMany({ data: [{ ...row, namespaceId }], skipDuplicates: true });
+  return count === 1;
 }
 
 /** Lists those of `from` whose certificates are in use, each device once. @returns how many; at most `most` are added */
@@ -39,7 +41,8 @@ export async function addDevices(
   const count = await db.$executeRaw`
     INSERT INTO renewal_campaign_device ("campaignId", "namespaceId", "deviceUuid", fingerprint)
     SELECT ${given.campaignId}::uuid, ${namespaceId}, c."deviceUuid", c.fingerprint FROM ${CERTIFICATES_AND_DEVICES}
-    WHERE c."namespaceId" = ${namespaceId} AND ${HOLDS_PLACE} AND (${given.condition}) LIMIT ${given.most}
+    WHERE c."namespaceId" = ${namespaceId} AND ${HOLDS_PLACE} AND (${given.condition})
+    ORDER BY c."deviceUuid" LIMIT ${given.most} -- in the order of the index that it fills
     ON CONFLICT DO NOTHING`;
   // Until statistics know of so many rows, each of them would be looked up by itself: seconds instead of one pass.
   if (count > SEEN_BY_STATISTICS) await db.$executeRaw`ANALYZE renewal_campaign_device`;

@@ -34,6 +34,8 @@ const ById = z.strictObject({ id: Uuid });
 
 /** The devices are those that match now; the list does not grow later. */
 export const CreateRenewalCampaign = z.strictObject({
+  /** Chosen by who asks: asking again with it, after a lost reply, begins no second one. */
+  id: Uuid.optional(),
   name: PersonText(100),
   note: PersonText(500).optional(),
   dueAt: Instant,

@@ -92,6 +92,18 @@ describe("a renewal campaign", () => {
     expect(await devicesOf(made.id)).toEqual([weak.uuid]);
   });
 
+  it("begins once for one id, also when asked twice at the same time, and not for one that another namespace has", async () => {
+    await world.plant({ endsInDays: 20 });
+    const asked = { ...untilDay(30), id: randomUUID() };
+    const [one, other] = await Promise.all([1, 2].map(() => createRenewalCampaign(world.ctx, admin, asked)));
+    await world.plant({ endsInDays: 10 });
+    const again = await createRenewalCampaign(world.ctx, admin, asked);
+    expect([one, other, again].map((it) => [it?.id, it?.counts.total])).toEqual(Array(3).fill([asked.id, 1]));
+    expect(await auditStory(world.ctx)).toEqual(["renewal_campaign.create done"]);
+    world.ctx = { ...world.ctx, namespaceId: `ns-${randomUUID()}` };
+    await expectRefusal(createRenewalCampaign(world.ctx, admin, asked), "request.invalid");
+  });
+
   it("is listed newest first, in its own namespace", async () => {
     await world.plant({ endsInDays: 1 });
     const names: string[] = [];
