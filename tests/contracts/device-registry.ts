@@ -1,16 +1,4 @@
-import type { ContractEndpoint } from "./endpoint.ts";
-
-type Method = ContractEndpoint["method"];
-type Row = readonly [
-  method: Method,
-  path: string,
-  section: string,
-  test: readonly [file: string, title: string],
-  form?: string,
-];
-
-const A = "/api/v1";
-const B = "/device-registry/api/v1";
+import { type ContractEndpoint, type Row, rowsToEndpoints } from "./endpoint.ts";
 
 const DEVICES = "devices";
 const CREATED = [DEVICES, "answers 201 with the bare id and its location, and the fleet shows it"] as const;
@@ -179,26 +167,26 @@ const ONLY_B: readonly Row[] = [
   ["GET", "/device_groups/:groupId/device-stats", "5", STATISTICS],
 ];
 
-export const DEVICE_REGISTRY_ENDPOINTS: readonly ContractEndpoint[] = [
-  ...BOTH.map((row) => toEndpoint(A, row)),
-  toEndpoint(A, ["GET", "/devices/count", "2", ["search", "counts an expression as [A] and as [B]"], "[A]"]),
-  toEndpoint("/api/v2", [
+const ONLY_A: readonly Row[] = [
+  ["GET", "/devices/count", "2", ["search", "counts an expression as [A] and as [B]"], "[A]"],
+];
+
+const ONLY_A2: readonly Row[] = [
+  [
     "GET",
     "/devices/:uuid/events",
     "3",
     ["events", "finds indexed events by their correlation id, latest device time first, and filters by type"],
     "[A]",
-  ]),
-  ...BOTH.map((row) => toEndpoint(B, row)),
-  ...ONLY_B.map((row) => toEndpoint(B, row)),
+  ],
 ];
 
-function toEndpoint(base: string, [method, path, section, [file, title], form]: Row): ContractEndpoint {
-  return {
-    method,
-    path: `${base}${path}`,
-    ...(form === undefined ? {} : { form }),
-    contract: `device-registry.md ${section}`,
-    test: { file: `services/device-registry/tests/${file}.test.ts`, title },
-  };
+export const DEVICE_REGISTRY_ENDPOINTS: readonly ContractEndpoint[] = [
+  ...below("/api/v1", [...BOTH, ...ONLY_A]),
+  ...below("/api/v2", ONLY_A2),
+  ...below("/device-registry/api/v1", [...BOTH, ...ONLY_B]),
+];
+
+function below(base: string, rows: readonly Row[]): readonly ContractEndpoint[] {
+  return rowsToEndpoints({ base, contract: "device-registry.md", tests: "services/device-registry/tests" }, rows);
 }

@@ -1,13 +1,4 @@
-import type { ContractEndpoint } from "./endpoint.ts";
-
-type Method = ContractEndpoint["method"];
-type Row = readonly [
-  method: Method,
-  path: string,
-  section: string,
-  test: readonly [file: string, title: string],
-  form?: string,
-];
+import { type ContractEndpoint, type Row, rowsToEndpoints } from "./endpoint.ts";
 
 const REPO = ["registration", "answers 403 in plain text until one is made, and makes one once"] as const;
 const ROOTS = [
@@ -169,13 +160,7 @@ const ROWS: readonly Row[] = [
 ];
 
 export const DIRECTOR_ENDPOINTS: readonly ContractEndpoint[] = [
-  ...ROWS.map(([method, path, section, [file, title], form]) => ({
-    method,
-    path: `/api/v1${path}`,
-    ...(form === undefined ? {} : { form }),
-    contract: `director.md ${section}`,
-    test: { file: `services/director/tests/${file}.test.ts`, title },
-  })),
+  ...rowsToEndpoints({ base: "/api/v1", contract: "director.md", tests: "services/director/tests" }, ROWS),
   {
     method: "GET",
     path: "/api/v1/updates/:id/devices",

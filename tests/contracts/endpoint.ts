@@ -14,3 +14,26 @@ export type ContractEndpoint = {
     }
   | { /** Why it is deliberately not there. */ readonly absent: string }
 );
+
+/** An endpoint of one service, in a table: its section of the contract, and a test of the service's folder. */
+export type Row = readonly [
+  method: ContractEndpoint["method"],
+  path: string,
+  section: string,
+  test: readonly [file: string, title: string],
+  form?: string,
+];
+
+/** @param at what the table's paths, sections and tests are relative to */
+export function rowsToEndpoints(
+  at: { base: string; contract: string; tests: string },
+  rows: readonly Row[],
+): readonly ContractEndpoint[] {
+  return rows.map(([method, path, section, [file, title], form]) => ({
+    method,
+    path: `${at.base}${path}`,
+    ...(form === undefined ? {} : { form }),
+    contract: `${at.contract} ${section}`,
+    test: { file: `${at.tests}/${file}.test.ts`, title },
+  }));
+}

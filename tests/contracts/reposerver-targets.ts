@@ -1,278 +1,90 @@
-import type { ContractEndpoint } from "#tests/contracts/endpoint.ts";
+import { type ContractEndpoint, type Row, rowsToEndpoints } from "./endpoint.ts";
 
-const UPLOADS = "services/image-repo/tests/uploads.test.ts";
-const TARGETS = "services/image-repo/tests/targets.test.ts";
-const DELEGATIONS = "services/image-repo/tests/delegations.test.ts";
-const SEARCH = "services/image-repo/tests/search.test.ts";
-const DIRECT = "services/image-repo/tests/upload.test.ts";
-const DOWNLOADS = "services/image-repo/tests/download-and-delete.test.ts";
-const LISTS = "services/image-repo/tests/verification-and-lists.test.ts";
+const UPLOADED = ["upload", "as a form answers 200 with the new signed targets, as any other body 204"] as const;
+const ELSEWHERE = ["targets", "is listed with its address, and a download is sent there"] as const;
+const LISTED = ["verification-and-lists", "are plain arrays and pages, as in the contract"] as const;
+const MULTIPART = ["uploads", "gives out addresses, answers ETags and keeps the whole for the signed list"] as const;
+const TRUSTED = ["delegations", "stand in the signed targets, keys first, and can be taken back"] as const;
+const REMOTE = ["delegations", "is fetched with its headers, again on demand, and says so"] as const;
+const NAMED = ["delegations", "has a friendly name, and nothing else that can be changed"] as const;
+const SERVED = ["delegations", "is served as the bytes that the snapshot names"] as const;
+const SEARCHED = ["delegations", "can be searched by what it lists"] as const;
+const FOUND = ["search", "finds one image, and all hardware ids"] as const;
+const SBOM = ["search", "is noted, listed, followed and deleted"] as const;
+
+const IMAGES: readonly Row[] = [
+  ["PUT", "/targets/*", "3", UPLOADED, "with a form"],
+  ["PUT", "/targets/*", "3", UPLOADED, "with the bytes as body"],
+  ["PUT", "/targets/*", "3", ["targets", "is fetched, over redirects, from where the settings allow"], "with fileUri"],
+  ["POST", "/targets/*", "3", ELSEWHERE],
+  ["HEAD", "/targets/*", "3", ["download-and-delete", "answers HEAD without a body"]],
+  [
+    "GET",
+    "/targets/*",
+    "3",
+    ["download-and-delete", "is the whole image, its length and the promise of ranges"],
+    "bytes",
+  ],
+  ["GET", "/targets/*", "3", ELSEWHERE, "redirect"],
+  [
+    "DELETE",
+    "/targets/*",
+    "3",
+    ["download-and-delete", "takes the image off the signed list, with its comment and its bytes"],
+  ],
+  ["PATCH", "/targets/*", "3", ["targets", "is replaced by PATCH, without a new date, and reaches the signed list"]],
+  [
+    "PATCH",
+    "/proprietary-custom/*",
+    "3",
+    ["targets", "is merged by PATCH of the proprietary part, and cleared by an empty one"],
+  ],
+  ["GET", "/target_items", "3", LISTED],
+  ["GET", "/target_items/*", "3", ["targets", "without name or version has no custom part"]],
+  ["GET", "/comments", "3.2", LISTED],
+  ["GET", "/comments/*", "3.2", LISTED],
+  ["PUT", "/comments/*", "3.2", LISTED],
+  ["POST", "/list-target-comments", "3.2", LISTED],
+  ["POST", "/multipart/initiate/*", "3.3", MULTIPART],
+  ["GET", "/multipart/url/*", "3.3", MULTIPART],
+  ["PUT", "/multipart/complete/*", "3.3", MULTIPART],
+  ["PUT", "/uploads/*", "3.3", ["uploads", "is sent on to an address that takes exactly it"]],
+  ["GET", "/trusted-delegations", "4", TRUSTED],
+  ["PUT", "/trusted-delegations", "4", TRUSTED],
+  ["DELETE", "/trusted-delegations/:name", "4", TRUSTED],
+  ["GET", "/trusted-delegations/keys", "4", TRUSTED],
+  ["PUT", "/trusted-delegations/keys", "4", TRUSTED],
+  ["PUT", "/trusted-delegations/:name/remote", "4", REMOTE],
+  ["PUT", "/trusted-delegations/:name/remote/refresh", "4", REMOTE],
+  ["GET", "/trusted-delegations/:name/info", "4", REMOTE],
+  ["PATCH", "/trusted-delegations/:name/info", "4", NAMED],
+  ["GET", "/trusted-delegations/info", "4", NAMED],
+  ["PUT", "/delegations/:name.json", "4", SERVED],
+  ["GET", "/delegations/:name.json", "4", SERVED],
+  ["GET", "/delegations_items", "4", SEARCHED],
+  ["GET", "/delegations_items/*", "4", SEARCHED],
+];
+
+const SEARCHES: readonly Row[] = [
+  ["POST", "/search", "9", ["search", "answers own and delegated images, latest first"]],
+  ["GET", "/grouped-search", "9", ["search", "groups images of one name"]],
+  ["GET", "/packages/*", "9", FOUND],
+  ["GET", "/hardwareids-packages", "9", FOUND],
+];
+
+const SBOMS: readonly Row[] = [
+  ["GET", "", "9", SBOM],
+  ["GET", "/:filename", "9", SBOM],
+  ["PUT", "/:filename", "9", SBOM],
+  ["DELETE", "/:filename", "9", SBOM],
+  ["GET", "/raw/:filename", "9", SBOM],
+];
 
 /** Images, their bytes, delegations and search; identical below `/api/v1/repo/{repoId}`. */
 export const REPOSERVER_TARGETS_ENDPOINTS: readonly ContractEndpoint[] = [
-  {
-    method: "PUT",
-    path: "/api/v1/user_repo/targets/*",
-    form: "with a form",
-    contract: "reposerver-keyserver.md 3",
-    test: { file: DIRECT, title: "as a form answers 200 with the new signed targets, as any other body 204" },
-  },
-  {
-    method: "PUT",
-    path: "/api/v1/user_repo/targets/*",
-    form: "with the bytes as body",
-    contract: "reposerver-keyserver.md 3",
-    test: { file: DIRECT, title: "as a form answers 200 with the new signed targets, as any other body 204" },
-  },
-  {
-    method: "PUT",
-    path: "/api/v1/user_repo/targets/*",
-    form: "with fileUri",
-    contract: "reposerver-keyserver.md 3",
-    test: { file: TARGETS, title: "is fetched, over redirects, from where the settings allow" },
-  },
-  {
-    method: "POST",
-    path: "/api/v1/user_repo/targets/*",
-    contract: "reposerver-keyserver.md 3",
-    test: { file: TARGETS, title: "is listed with its address, and a download is sent there" },
-  },
-  {
-    method: "HEAD",
-    path: "/api/v1/user_repo/targets/*",
-    contract: "reposerver-keyserver.md 3",
-    test: { file: DOWNLOADS, title: "answers HEAD without a body" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/targets/*",
-    form: "bytes",
-    contract: "reposerver-keyserver.md 3",
-    test: { file: DOWNLOADS, title: "is the whole image, its length and the promise of ranges" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/targets/*",
-    form: "redirect",
-    contract: "reposerver-keyserver.md 3",
-    test: { file: TARGETS, title: "is listed with its address, and a download is sent there" },
-  },
-  {
-    method: "DELETE",
-    path: "/api/v1/user_repo/targets/*",
-    contract: "reposerver-keyserver.md 3",
-    test: { file: DOWNLOADS, title: "takes the image off the signed list, with its comment and its bytes" },
-  },
-  {
-    method: "PATCH",
-    path: "/api/v1/user_repo/targets/*",
-    contract: "reposerver-keyserver.md 3",
-    test: { file: TARGETS, title: "is replaced by PATCH, without a new date, and reaches the signed list" },
-  },
-  {
-    method: "PATCH",
-    path: "/api/v1/user_repo/proprietary-custom/*",
-    contract: "reposerver-keyserver.md 3",
-    test: { file: TARGETS, title: "is merged by PATCH of the proprietary part, and cleared by an empty one" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/target_items",
-    contract: "reposerver-keyserver.md 3",
-    test: { file: LISTS, title: "are plain arrays and pages, as in the contract" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/target_items/*",
-    contract: "reposerver-keyserver.md 3",
-    test: { file: TARGETS, title: "without name or version has no custom part" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/comments",
-    contract: "reposerver-keyserver.md 3.2",
-    test: { file: LISTS, title: "are plain arrays and pages, as in the contract" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/comments/*",
-    contract: "reposerver-keyserver.md 3.2",
-    test: { file: LISTS, title: "are plain arrays and pages, as in the contract" },
-  },
-  {
-    method: "PUT",
-    path: "/api/v1/user_repo/comments/*",
-    contract: "reposerver-keyserver.md 3.2",
-    test: { file: LISTS, title: "are plain arrays and pages, as in the contract" },
-  },
-  {
-    method: "POST",
-    path: "/api/v1/user_repo/list-target-comments",
-    contract: "reposerver-keyserver.md 3.2",
-    test: { file: LISTS, title: "are plain arrays and pages, as in the contract" },
-  },
-  {
-    method: "POST",
-    path: "/api/v1/user_repo/multipart/initiate/*",
-    contract: "reposerver-keyserver.md 3.3",
-    test: { file: UPLOADS, title: "gives out addresses, answers ETags and keeps the whole for the signed list" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/multipart/url/*",
-    contract: "reposerver-keyserver.md 3.3",
-    test: { file: UPLOADS, title: "gives out addresses, answers ETags and keeps the whole for the signed list" },
-  },
-  {
-    method: "PUT",
-    path: "/api/v1/user_repo/multipart/complete/*",
-    contract: "reposerver-keyserver.md 3.3",
-    test: { file: UPLOADS, title: "gives out addresses, answers ETags and keeps the whole for the signed list" },
-  },
-  {
-    method: "PUT",
-    path: "/api/v1/user_repo/uploads/*",
-    contract: "reposerver-keyserver.md 3.3",
-    test: { file: UPLOADS, title: "is sent on to an address that takes exactly it" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/trusted-delegations",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "stand in the signed targets, keys first, and can be taken back" },
-  },
-  {
-    method: "PUT",
-    path: "/api/v1/user_repo/trusted-delegations",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "stand in the signed targets, keys first, and can be taken back" },
-  },
-  {
-    method: "DELETE",
-    path: "/api/v1/user_repo/trusted-delegations/:name",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "stand in the signed targets, keys first, and can be taken back" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/trusted-delegations/keys",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "stand in the signed targets, keys first, and can be taken back" },
-  },
-  {
-    method: "PUT",
-    path: "/api/v1/user_repo/trusted-delegations/keys",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "stand in the signed targets, keys first, and can be taken back" },
-  },
-  {
-    method: "PUT",
-    path: "/api/v1/user_repo/trusted-delegations/:name/remote",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "is fetched with its headers, again on demand, and says so" },
-  },
-  {
-    method: "PUT",
-    path: "/api/v1/user_repo/trusted-delegations/:name/remote/refresh",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "is fetched with its headers, again on demand, and says so" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/trusted-delegations/:name/info",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "is fetched with its headers, again on demand, and says so" },
-  },
-  {
-    method: "PATCH",
-    path: "/api/v1/user_repo/trusted-delegations/:name/info",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "has a friendly name, and nothing else that can be changed" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/trusted-delegations/info",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "has a friendly name, and nothing else that can be changed" },
-  },
-  {
-    method: "PUT",
-    path: "/api/v1/user_repo/delegations/:name.json",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "is served as the bytes that the snapshot names" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/delegations/:name.json",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "is served as the bytes that the snapshot names" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/delegations_items",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "can be searched by what it lists" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/user_repo/delegations_items/*",
-    contract: "reposerver-keyserver.md 4",
-    test: { file: DELEGATIONS, title: "can be searched by what it lists" },
-  },
-  {
-    method: "POST",
-    path: "/api/v2/user_repo/search",
-    contract: "reposerver-keyserver.md 9",
-    test: { file: SEARCH, title: "answers own and delegated images, latest first" },
-  },
-  {
-    method: "GET",
-    path: "/api/v2/user_repo/grouped-search",
-    contract: "reposerver-keyserver.md 9",
-    test: { file: SEARCH, title: "groups images of one name" },
-  },
-  {
-    method: "GET",
-    path: "/api/v2/user_repo/packages/*",
-    contract: "reposerver-keyserver.md 9",
-    test: { file: SEARCH, title: "finds one image, and all hardware ids" },
-  },
-  {
-    method: "GET",
-    path: "/api/v2/user_repo/hardwareids-packages",
-    contract: "reposerver-keyserver.md 9",
-    test: { file: SEARCH, title: "finds one image, and all hardware ids" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/sboms",
-    contract: "reposerver-keyserver.md 9",
-    test: { file: SEARCH, title: "is noted, listed, followed and deleted" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/sboms/:filename",
-    contract: "reposerver-keyserver.md 9",
-    test: { file: SEARCH, title: "is noted, listed, followed and deleted" },
-  },
-  {
-    method: "PUT",
-    path: "/api/v1/sboms/:filename",
-    contract: "reposerver-keyserver.md 9",
-    test: { file: SEARCH, title: "is noted, listed, followed and deleted" },
-  },
-  {
-    method: "DELETE",
-    path: "/api/v1/sboms/:filename",
-    contract: "reposerver-keyserver.md 9",
-    test: { file: SEARCH, title: "is noted, listed, followed and deleted" },
-  },
-  {
-    method: "GET",
-    path: "/api/v1/sboms/raw/:filename",
-    contract: "reposerver-keyserver.md 9",
-    test: { file: SEARCH, title: "is noted, listed, followed and deleted" },
-  },
+  ...below("/api/v1/user_repo", IMAGES),
+  ...below("/api/v2/user_repo", SEARCHES),
+  ...below("/api/v1/sboms", SBOMS),
   {
     method: "GET",
     path: "/api/v1/user_repo/comments",
@@ -281,3 +93,7 @@ export const REPOSERVER_TARGETS_ENDPOINTS: readonly ContractEndpoint[] = [
     absent: "One path has one form; clients of the first generation need the plain array.",
   },
 ];
+
+function below(base: string, rows: readonly Row[]): readonly ContractEndpoint[] {
+  return rowsToEndpoints({ base, contract: "reposerver-keyserver.md", tests: "services/image-repo/tests" }, rows);
+}
