@@ -1,12 +1,13 @@
 "use client";
 
 import { TriangleAlert } from "lucide-react";
-import { useId, useState } from "react";
+import { useState } from "react";
 import { Button } from "#components/ui/button.tsx";
 import { Callout } from "#components/ui/callout.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
 import { Checkbox, Field, Input, Select, Textarea } from "#components/ui/field.tsx";
-import { FormError, fieldError } from "#components/ui/form-error.tsx";
+import { FormDialog } from "#components/ui/form-dialog.tsx";
+import { fieldError } from "#components/ui/form-error.tsx";
 import { TOOL_SCOPES, type ToolScope } from "#lib/authz/tool-scopes.ts";
 import { useCreateMachineClient } from "#lib/client/mutations.ts";
 import { SCOPE_TEXT } from "./scopes.ts";
@@ -22,7 +23,6 @@ const LIFETIMES = [
 /** Makes a machine client and shows its secret this one time. */
 export function CreateMachineClientDialog({ onClose }: { onClose: () => void }) {
   const create = useCreateMachineClient();
-  const formId = useId();
   const [name, setName] = useState("");
   const [scopes, setScopes] = useState<readonly ToolScope[]>([]);
   const [certificatePem, setCertificatePem] = useState("");
@@ -34,91 +34,76 @@ export function CreateMachineClientDialog({ onClose }: { onClose: () => void }) 
     return <ClientShown name={create.data.name} made={create.data} onClose={onClose} />;
   }
   return (
-    <Dialog
+    <FormDialog
       title="New machine client"
       description="Lets garage-push, garage-sign and other build tools through the tools door."
-      onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Close</Button>
-          <Button
-            type="submit"
-            form={formId}
-            look="primary"
-            busy={create.isPending}
-            disabled={name.trim() === "" || scopes.length === 0}
-          >
-            Create the client
-          </Button>
-        </>
+      submit="Create the client"
+      refused="Not created"
+      disabled={name.trim() === "" || scopes.length === 0}
+      busy={create.isPending}
+      error={create.error}
+      fields={["name", "certificatePem", ...networkPaths]}
+      onSubmit={() =>
+        create.mutate({
+          name: name.trim(),
+          scopes: [...scopes],
+          ...(certificatePem.trim() === "" ? {} : { certificatePem }),
+          ...(sourceNetworks.length === 0 ? {} : { sourceNetworks }),
+          ...(days === 0 ? {} : { expiresInDays: days }),
+        })
       }
+      onClose={onClose}
     >
-      <form
-        id={formId}
-        className="grid gap-3.5"
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.mutate({
-            name: name.trim(),
-            scopes: [...scopes],
-            ...(certificatePem.trim() === "" ? {} : { certificatePem }),
-            ...(sourceNetworks.length === 0 ? {} : { sourceNetworks }),
-            ...(days === 0 ? {} : { expiresInDays: days }),
-          });
-        }}
+      <Field label="Name" hint="What uses it: nightly build, release" error={fieldError(create.error, "name")}>
+        <Input
+          required
+          maxLength={100}
+          autoComplete="off"
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
+      </Field>
+      <ScopeChoice scopes={scopes} onChange={setScopes} />
+      <Field label="Expires">
+        <Select value={String(days)} onChange={(event) => setDays(Number(event.target.value))}>
+          {LIFETIMES.map(([value, text]) => (
+            <option key={value} value={value}>
+              {text}
+            </option>
+          ))}
+        </Select>
+      </Field>
+      <Field
+        label="TLS client certificate"
+        optional
+        hint="PEM. As good as the secret; who issued it does not matter."
+        error={fieldError(create.error, "certificatePem")}
       >
-        <Field label="Name" hint="What uses it: nightly build, release" error={fieldError(create.error, "name")}>
-          <Input
-            required
-            maxLength={100}
-            autoComplete="off"
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-          />
-        </Field>
-        <ScopeChoice scopes={scopes} onChange={setScopes} />
-        <Field label="Expires">
-          <Select value={String(days)} onChange={(event) => setDays(Number(event.target.value))}>
-            {LIFETIMES.map(([value, text]) => (
-              <option key={value} value={value}>
-                {text}
-              </option>
-            ))}
-          </Select>
-        </Field>
-        <Field
-          label="TLS client certificate"
-          optional
-          hint="PEM. As good as the secret; who issued it does not matter."
-          error={fieldError(create.error, "certificatePem")}
-        >
-          <Textarea
-            className="mono"
-            spellCheck={false}
-            maxLength={32_768}
-            placeholder="-----BEGIN CERTIFICATE-----"
-            value={certificatePem}
-            onChange={(event) => setCertificatePem(event.target.value)}
-          />
-        </Field>
-        <Field
-          label="Source networks"
-          optional
-          hint="Addresses or ranges like 10.1.0.0/16 that it may come from; empty: from anywhere"
-          error={networkPaths.map((path) => fieldError(create.error, path)).find((text) => text !== undefined)}
-        >
-          <Textarea
-            className="mono"
-            spellCheck={false}
-            maxLength={3_000}
-            placeholder="10.1.0.0/16"
-            value={networks}
-            onChange={(event) => setNetworks(event.target.value)}
-          />
-        </Field>
-        <FormError what="Not created" error={create.error} fields={["name", "certificatePem", ...networkPaths]} />
-      </form>
-    </Dialog>
+        <Textarea
+          className="mono"
+          spellCheck={false}
+          maxLength={32_768}
+          placeholder="-----BEGIN CERTIFICATE-----"
+          value={certificatePem}
+          onChange={(event) => setCertificatePem(event.target.value)}
+        />
+      </Field>
+      <Field
+        label="Source networks"
+        optional
+        hint="Addresses or ranges like 10.1.0.0/16 that it may come from; empty: from anywhere"
+        error={networkPaths.map((path) => fieldError(create.error, path)).find((text) => text !== undefined)}
+      >
+        <Textarea
+          className="mono"
+          spellCheck={false}
+          maxLength={3_000}
+          placeholder="10.1.0.0/16"
+          value={networks}
+          onChange={(event) => setNetworks(event.target.value)}
+        />
+      </Field>
+    </FormDialog>
   );
 }
 

@@ -1,13 +1,14 @@
 "use client";
 
 import { TriangleAlert } from "lucide-react";
-import { useId, useState } from "react";
+import { useState } from "react";
 import { useCan, useMe } from "#components/shell/me.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { Callout } from "#components/ui/callout.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
 import { Field, Input, Select } from "#components/ui/field.tsx";
-import { FormError, fieldError } from "#components/ui/form-error.tsx";
+import { FormDialog } from "#components/ui/form-dialog.tsx";
+import { fieldError } from "#components/ui/form-error.tsx";
 import type { Role } from "#lib/authz/permissions.ts";
 import { useCreateToken } from "#lib/client/mutations.ts";
 import { RoleField } from "./role-field.tsx";
@@ -25,7 +26,6 @@ export function CreateTokenDialog({ onClose }: { onClose: () => void }) {
   const me = useMe();
   const mayMakeService = useCan("token.manage");
   const create = useCreateToken();
-  const formId = useId();
   const [name, setName] = useState("");
   const [kind, setKind] = useState<"personal" | "service">("personal");
   const [role, setRole] = useState<Role>("support");
@@ -33,64 +33,53 @@ export function CreateTokenDialog({ onClose }: { onClose: () => void }) {
   if (create.data !== undefined)
     return <TokenShown token={create.data.token} name={create.data.name} onClose={onClose} />;
   return (
-    <Dialog
+    <FormDialog
       title="New token"
-      onClose={onClose}
       width="sm"
-      footer={
-        <>
-          <Button onClick={onClose}>Close</Button>
-          <Button type="submit" form={formId} look="primary" busy={create.isPending} disabled={name.trim() === ""}>
-            Create the token
-          </Button>
-        </>
-      }
+      submit="Create the token"
+      refused="Not created"
+      disabled={name.trim() === ""}
+      busy={create.isPending}
+      error={create.error}
+      fields={["name", "role"]}
+      onSubmit={() => create.mutate({ name: name.trim(), kind, role, ...(days === 0 ? {} : { expiresInDays: days }) })}
+      onClose={onClose}
     >
-      <form
-        id={formId}
-        className="grid gap-3.5"
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.mutate({ name: name.trim(), kind, role, ...(days === 0 ? {} : { expiresInDays: days }) });
-        }}
+      <Field label="Name" hint="What uses it: ci, inventory export" error={fieldError(create.error, "name")}>
+        <Input
+          required
+          maxLength={100}
+          autoComplete="off"
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
+      </Field>
+      <Field
+        label="Kind"
+        hint={
+          kind === "personal"
+            ? "Ends with your account, and never does more than your role."
+            : "Belongs to no person: it stays when people leave."
+        }
       >
-        <Field label="Name" hint="What uses it: ci, inventory export" error={fieldError(create.error, "name")}>
-          <Input
-            required
-            maxLength={100}
-            autoComplete="off"
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-          />
-        </Field>
-        <Field
-          label="Kind"
-          hint={
-            kind === "personal"
-              ? "Ends with your account, and never does more than your role."
-              : "Belongs to no person: it stays when people leave."
-          }
-        >
-          <Select value={kind} onChange={(event) => setKind(event.target.value === "service" ? "service" : "personal")}>
-            <option value="personal">Personal</option>
-            <option value="service" disabled={!mayMakeService}>
-              Service{mayMakeService ? "" : " (needs token.manage)"}
+        <Select value={kind} onChange={(event) => setKind(event.target.value === "service" ? "service" : "personal")}>
+          <option value="personal">Personal</option>
+          <option value="service" disabled={!mayMakeService}>
+            Service{mayMakeService ? "" : " (needs token.manage)"}
+          </option>
+        </Select>
+      </Field>
+      <RoleField role={role} onChange={setRole} upTo={me.role} error={fieldError(create.error, "role")} />
+      <Field label="Expires">
+        <Select value={String(days)} onChange={(event) => setDays(Number(event.target.value))}>
+          {LIFETIMES.map(([value, text]) => (
+            <option key={value} value={value}>
+              {value === 0 ? text : `in ${text}`}
             </option>
-          </Select>
-        </Field>
-        <RoleField role={role} onChange={setRole} upTo={me.role} error={fieldError(create.error, "role")} />
-        <Field label="Expires">
-          <Select value={String(days)} onChange={(event) => setDays(Number(event.target.value))}>
-            {LIFETIMES.map(([value, text]) => (
-              <option key={value} value={value}>
-                {value === 0 ? text : `in ${text}`}
-              </option>
-            ))}
-          </Select>
-        </Field>
-        <FormError what="Not created" error={create.error} fields={["name", "role"]} />
-      </form>
-    </Dialog>
+          ))}
+        </Select>
+      </Field>
+    </FormDialog>
   );
 }
 

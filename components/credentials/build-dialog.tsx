@@ -1,13 +1,12 @@
 "use client";
 
 import { KeyRound } from "lucide-react";
-import { useId, useState } from "react";
+import { useState } from "react";
 import { useLack } from "#components/shell/use-lack.ts";
-import { Button } from "#components/ui/button.tsx";
 import { Callout } from "#components/ui/callout.tsx";
-import { Dialog } from "#components/ui/dialog.tsx";
 import { Checkbox, Field, Input, Select } from "#components/ui/field.tsx";
-import { FormError, fieldError } from "#components/ui/form-error.tsx";
+import { FormDialog } from "#components/ui/form-dialog.tsx";
+import { fieldError } from "#components/ui/form-error.tsx";
 import { useBuildCredentials } from "#lib/client/mutations.ts";
 import { ArchivePanel } from "./archive-panel.tsx";
 
@@ -20,7 +19,6 @@ const LIFETIMES = [
 /** Makes the credentials.zip of build tools and shows it this one time. */
 export function BuildDialog({ onClose }: { onClose: () => void }) {
   const build = useBuildCredentials();
-  const formId = useId();
   const [name, setName] = useState("");
   const [days, setDays] = useState(365);
   const [offlineKeys, setOfflineKeys] = useState(false);
@@ -34,66 +32,57 @@ export function BuildDialog({ onClose }: { onClose: () => void }) {
     );
   }
   return (
-    <Dialog
+    <FormDialog
       title="Credentials of build tools"
       description="A credentials.zip for garage-push, garage-sign and their relatives, with a machine client of its own."
+      submit="Make the archive"
+      refused="Not made"
+      disabled={name.trim() === ""}
+      busy={build.isPending}
+      error={build.error}
+      fields={["name"]}
+      onSubmit={() => {
+        const expires = days === 0 ? {} : { expiresInDays: days };
+        build.mutate({ name: name.trim(), offlineKeys, withTargetsKey, ...expires });
+      }}
       onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Close</Button>
-          <Button type="submit" form={formId} look="primary" busy={build.isPending} disabled={name.trim() === ""}>
-            Make the archive
-          </Button>
-        </>
-      }
     >
-      <form
-        id={formId}
-        className="grid gap-3.5"
-        onSubmit={(event) => {
-          event.preventDefault();
-          const expires = days === 0 ? {} : { expiresInDays: days };
-          build.mutate({ name: name.trim(), offlineKeys, withTargetsKey, ...expires });
-        }}
-      >
-        <Field label="Name" hint="What uses it: nightly build, release" error={fieldError(build.error, "name")}>
-          <Input
-            required
-            maxLength={100}
-            autoComplete="off"
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-          />
-        </Field>
-        <Field label="Expires">
-          <Select value={String(days)} onChange={(event) => setDays(Number(event.target.value))}>
-            {LIFETIMES.map(([value, text]) => (
-              <option key={value} value={value}>
-                {text}
-              </option>
-            ))}
-          </Select>
-        </Field>
-        <Checkbox
-          label="May change keys"
-          hint="Lets garage-sign take the targets key offline, rotate keys and push a root."
-          checked={offlineKeys}
-          onChange={(event) => setOfflineKeys(event.target.checked)}
+      <Field label="Name" hint="What uses it: nightly build, release" error={fieldError(build.error, "name")}>
+        <Input
+          required
+          maxLength={100}
+          autoComplete="off"
+          value={name}
+          onChange={(event) => setName(event.target.value)}
         />
-        <Checkbox
-          label="Put the private targets key in"
-          hint={noTargetsKey ?? "Only for tools that sign the list of images by themselves."}
-          disabled={noTargetsKey !== null}
-          checked={withTargetsKey}
-          onChange={(event) => setWithTargetsKey(event.target.checked)}
-        />
-        {withTargetsKey ? (
-          <Callout tone="bad" icon={KeyRound} title="Whoever has this key can sign any image for the whole fleet.">
-            The audit log will say that you took it out. Keep the file where you keep signing keys.
-          </Callout>
-        ) : null}
-        <FormError what="Not made" error={build.error} fields={["name"]} />
-      </form>
-    </Dialog>
+      </Field>
+      <Field label="Expires">
+        <Select value={String(days)} onChange={(event) => setDays(Number(event.target.value))}>
+          {LIFETIMES.map(([value, text]) => (
+            <option key={value} value={value}>
+              {text}
+            </option>
+          ))}
+        </Select>
+      </Field>
+      <Checkbox
+        label="May change keys"
+        hint="Lets garage-sign take the targets key offline, rotate keys and push a root."
+        checked={offlineKeys}
+        onChange={(event) => setOfflineKeys(event.target.checked)}
+      />
+      <Checkbox
+        label="Put the private targets key in"
+        hint={noTargetsKey ?? "Only for tools that sign the list of images by themselves."}
+        disabled={noTargetsKey !== null}
+        checked={withTargetsKey}
+        onChange={(event) => setWithTargetsKey(event.target.checked)}
+      />
+      {withTargetsKey ? (
+        <Callout tone="bad" icon={KeyRound} title="Whoever has this key can sign any image for the whole fleet.">
+          The audit log will say that you took it out. Keep the file where you keep signing keys.
+        </Callout>
+      ) : null}
+    </FormDialog>
   );
 }

@@ -1,11 +1,10 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { useDeferredValue, useId, useState } from "react";
-import { Button } from "#components/ui/button.tsx";
-import { Dialog } from "#components/ui/dialog.tsx";
+import { useDeferredValue, useState } from "react";
 import { Checkbox, Field, Input, Select, Textarea } from "#components/ui/field.tsx";
-import { FormError, fieldError } from "#components/ui/form-error.tsx";
+import { FormDialog } from "#components/ui/form-dialog.tsx";
+import { fieldError } from "#components/ui/form-error.tsx";
 import { toast } from "#components/ui/toast.tsx";
 import { afterwards } from "#lib/client/afterwards.ts";
 import { api } from "#lib/client/api.ts";
@@ -14,7 +13,8 @@ import { plural } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
 import type { Authority } from "#lib/contracts/console/authorities.ts";
 import { type RulesForm, toChange, toForm, toNewcomerRules } from "./authority-rules-form.ts";
-import { ID_FIELDS, isIdField, isPolicy, KEY_TYPE_NAMES, POLICIES } from "./authority-words.ts";
+import { ID_FIELDS, isIdField, KEY_TYPE_NAMES } from "./authority-words.ts";
+import { PolicyField } from "./policy-field.tsx";
 
 const NUMBERS = [
   ["maxValidityDays", "Longest validity in days", "Empty: any"],
@@ -29,7 +29,6 @@ const FIELDS = ["name", "policy", "subjectPattern", "keyTypes", "sourceNetworks"
 /** Changes what an authority asks, and says beforehand how many known certificates would not meet it. */
 export function AuthorityRulesDialog({ authority, onClose }: { authority: Authority; onClose: () => void }) {
   const [form, setForm] = useState<RulesForm>(() => toForm(authority));
-  const formId = useId();
   const change = useChangeAuthority(authority.id);
   const error = (field: string) => fieldError(change.error, field);
   const text = (field: "name" | "subjectPattern" | "sourceNetworks" | "note" | (typeof NUMBERS)[number][0]) => ({
@@ -38,83 +37,58 @@ export function AuthorityRulesDialog({ authority, onClose }: { authority: Author
     onChange: (event: { target: { value: string } }) => setForm({ ...form, [field]: event.target.value }),
   });
   return (
-    <Dialog
+    <FormDialog
       title={`What ${authority.name} asks`}
       description="For newcomers; who is known keeps coming in. Source networks alone hold for every request."
-      onClose={onClose}
       sticky
-      footer={
-        <>
-          <Button onClick={onClose}>Keep as it is</Button>
-          <Button type="submit" form={formId} look="primary" busy={change.isPending}>
-            Save the rules
-          </Button>
-        </>
-      }
+      submit="Save the rules"
+      dismiss="Keep as it is"
+      refused="Not saved"
+      busy={change.isPending}
+      error={change.error}
+      fields={FIELDS}
+      onSubmit={() => {
+        afterwards(change.mutateAsync(toChange(form)), () => {
+          toast.done("The rules are in force at every gateway");
+          onClose();
+        });
+      }}
+      onClose={onClose}
     >
-      <form
-        id={formId}
-        className="grid gap-3.5"
-        onSubmit={(event) => {
-          event.preventDefault();
-          afterwards(change.mutateAsync(toChange(form)), () => {
-            toast.done("The rules are in force at every gateway");
-            onClose();
-          });
-        }}
+      <Field label="Name" error={error("name")}>
+        <Input required maxLength={100} {...text("name")} />
+      </Field>
+      <PolicyField policy={form.policy} error={error("policy")} onChange={(policy) => setForm({ ...form, policy })} />
+      <DeviceIdFields
+        rule={form.deviceId}
+        fixed={authority.hasKey}
+        error={error("deviceId.template")}
+        onChange={(deviceId) => setForm({ ...form, deviceId })}
+      />
+      <Field label="Subject" optional hint="With * for any text, as CN=*, O=Works" error={error("subjectPattern")}>
+        <Input maxLength={500} {...text("subjectPattern")} />
+      </Field>
+      <KeyTypes chosen={form.keyTypes} onChange={(keyTypes) => setForm({ ...form, keyTypes })} />
+      <div className="grid gap-3.5 sm:grid-cols-2">
+        {NUMBERS.map(([field, label, hint]) => (
+          <Field key={field} label={label} hint={hint} error={error(field)}>
+            <Input type="number" min={field === "graceDays" ? 0 : 1} required={!OPTIONAL.has(field)} {...text(field)} />
+          </Field>
+        ))}
+      </div>
+      <Field
+        label="Source networks"
+        optional
+        hint="Addresses or ranges, as 10.0.0.0/8, with commas. Devices elsewhere are refused, known or not."
+        error={error("sourceNetworks")}
       >
-        <Field label="Name" error={error("name")}>
-          <Input required maxLength={100} {...text("name")} />
-        </Field>
-        <Field label="Newcomers" error={error("policy")}>
-          <Select
-            value={form.policy}
-            onChange={({ target }) => setForm({ ...form, policy: isPolicy(target.value) ? target.value : "ask" })}
-          >
-            {Object.entries(POLICIES).map(([value, words]) => (
-              <option key={value} value={value}>
-                {words}
-              </option>
-            ))}
-          </Select>
-        </Field>
-        <DeviceIdFields
-          rule={form.deviceId}
-          fixed={authority.hasKey}
-          error={error("deviceId.template")}
-          onChange={(deviceId) => setForm({ ...form, deviceId })}
-        />
-        <Field label="Subject" optional hint="With * for any text, as CN=*, O=Works" error={error("subjectPattern")}>
-          <Input maxLength={500} {...text("subjectPattern")} />
-        </Field>
-        <KeyTypes chosen={form.keyTypes} onChange={(keyTypes) => setForm({ ...form, keyTypes })} />
-        <div className="grid gap-3.5 sm:grid-cols-2">
-          {NUMBERS.map(([field, label, hint]) => (
-            <Field key={field} label={label} hint={hint} error={error(field)}>
-              <Input
-                type="number"
-                min={field === "graceDays" ? 0 : 1}
-                required={!OPTIONAL.has(field)}
-                {...text(field)}
-              />
-            </Field>
-          ))}
-        </div>
-        <Field
-          label="Source networks"
-          optional
-          hint="Addresses or ranges, as 10.0.0.0/8, with commas. Devices elsewhere are refused, known or not."
-          error={error("sourceNetworks")}
-        >
-          <Input {...text("sourceNetworks")} />
-        </Field>
-        <Field label="Note" optional error={error("note")}>
-          <Textarea maxLength={500} {...text("note")} />
-        </Field>
-        <UnfitNote id={authority.id} form={form} />
-        <FormError what="Not saved" error={change.error} fields={FIELDS} />
-      </form>
-    </Dialog>
+        <Input {...text("sourceNetworks")} />
+      </Field>
+      <Field label="Note" optional error={error("note")}>
+        <Textarea maxLength={500} {...text("note")} />
+      </Field>
+      <UnfitNote id={authority.id} form={form} />
+    </FormDialog>
   );
 }
 

@@ -1,16 +1,15 @@
 "use client";
 
 import { useRouter } from "next/navigation";
-import { useId, useState } from "react";
-import { Button } from "#components/ui/button.tsx";
-import { Dialog } from "#components/ui/dialog.tsx";
+import { useState } from "react";
 import { Field, Input, Select } from "#components/ui/field.tsx";
-import { FormError, fieldError } from "#components/ui/form-error.tsx";
+import { FormDialog } from "#components/ui/form-dialog.tsx";
+import { fieldError } from "#components/ui/form-error.tsx";
 import { toast } from "#components/ui/toast.tsx";
 import { afterwards } from "#lib/client/afterwards.ts";
 import { useCreateAuthority } from "#lib/client/authority-mutations.ts";
 import type { CreateAuthority } from "#lib/contracts/console/authorities.ts";
-import { isPolicy, POLICIES } from "./authority-words.ts";
+import { PolicyField } from "./policy-field.tsx";
 
 const FIELDS = ["name", "keyKind", "years", "policy"] as const;
 
@@ -25,7 +24,6 @@ const KEY_KINDS: Readonly<Record<CreateAuthority["keyKind"], string>> = {
 export function CreateAuthorityDialog({ onClose }: { onClose: () => void }) {
   const create = useCreateAuthority();
   const router = useRouter();
-  const formId = useId();
   const [name, setName] = useState("");
   const [keyKind, setKeyKind] = useState<CreateAuthority["keyKind"]>("P-256");
   const [years, setYears] = useState("10");
@@ -38,69 +36,50 @@ export function CreateAuthorityDialog({ onClose }: { onClose: () => void }) {
       onClose();
     });
   return (
-    <Dialog
+    <FormDialog
       title="New authority"
       description="Its key is made here and stays here, sealed. New devices' certificates come from it at once; what others signed stays good."
+      submit="Make the authority"
+      dismiss="Keep as it is"
+      refused="Not made"
+      busy={create.isPending}
+      error={create.error}
+      fields={FIELDS}
+      onSubmit={submit}
       onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Keep as it is</Button>
-          <Button type="submit" form={formId} look="primary" busy={create.isPending}>
-            Make the authority
-          </Button>
-        </>
-      }
     >
-      <form
-        id={formId}
-        className="grid gap-3.5"
-        onSubmit={(event) => {
-          event.preventDefault();
-          submit();
-        }}
+      <Field label="Name" hint="Plant, line or purpose. It also begins the common name." error={error("name")}>
+        <Input required maxLength={100} autoComplete="off" value={name} onChange={(e) => setName(e.target.value)} />
+      </Field>
+      <Field
+        label="Key"
+        hint={
+          keyKind === "Ed25519"
+            ? "TLS libraries before 2018 and many secure elements can't check it: such devices would not even send their certificate."
+            : undefined
+        }
+        error={error("keyKind")}
       >
-        <Field label="Name" hint="Plant, line or purpose. It also begins the common name." error={error("name")}>
-          <Input required maxLength={100} autoComplete="off" value={name} onChange={(e) => setName(e.target.value)} />
-        </Field>
-        <Field
-          label="Key"
-          hint={
-            keyKind === "Ed25519"
-              ? "TLS libraries before 2018 and many secure elements can't check it: such devices would not even send their certificate."
-              : undefined
-          }
-          error={error("keyKind")}
-        >
-          <Select value={keyKind} onChange={(e) => setKeyKind(isKeyKind(e.target.value) ? e.target.value : "P-256")}>
-            {Object.entries(KEY_KINDS).map(([value, words]) => (
-              <option key={value} value={value}>
-                {words}
-              </option>
-            ))}
-          </Select>
-        </Field>
-        <Field label="Years it is valid" hint="Nothing that it signs lives longer." error={error("years")}>
-          <Input
-            required
-            type="number"
-            min={1}
-            max={30}
-            value={years}
-            onChange={(event) => setYears(event.target.value)}
-          />
-        </Field>
-        <Field label="Newcomers" error={error("policy")}>
-          <Select value={policy} onChange={(e) => setPolicy(isPolicy(e.target.value) ? e.target.value : "ask")}>
-            {Object.entries(POLICIES).map(([value, words]) => (
-              <option key={value} value={value}>
-                {words}
-              </option>
-            ))}
-          </Select>
-        </Field>
-        <FormError what="Not made" error={create.error} fields={FIELDS} />
-      </form>
-    </Dialog>
+        <Select value={keyKind} onChange={(e) => setKeyKind(isKeyKind(e.target.value) ? e.target.value : "P-256")}>
+          {Object.entries(KEY_KINDS).map(([value, words]) => (
+            <option key={value} value={value}>
+              {words}
+            </option>
+          ))}
+        </Select>
+      </Field>
+      <Field label="Years it is valid" hint="Nothing that it signs lives longer." error={error("years")}>
+        <Input
+          required
+          type="number"
+          min={1}
+          max={30}
+          value={years}
+          onChange={(event) => setYears(event.target.value)}
+        />
+      </Field>
+      <PolicyField policy={policy} error={error("policy")} onChange={setPolicy} />
+    </FormDialog>
   );
 }
 
