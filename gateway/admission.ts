@@ -95,9 +95,10 @@ async function cutRefused(book: AdmissionBook, peers: readonly Connected[]): Pro
   return cut;
 }
 
-/** What the database is asked about them goes together: together few enough that a request does not wait long behind them. */
+/** What the database is asked about them goes together; few enough that neither a request nor the database's answer waits long behind them. */
 const DECIDED_IN_A_TURN = 250;
-const TURNS_AT_ONCE = 4;
+/** One is decided while the database looks up the other. */
+const TURNS_AT_ONCE = 2;
 
 async function letIn(admission: Admission, visit: Visit): Promise<void> {
   const { fingerprint } = visit.leaf;

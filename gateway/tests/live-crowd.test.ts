@@ -39,6 +39,7 @@ beforeAll(async () => {
     heard += 1;
   });
   cutRefused = createCutter({ book, live: { connected: () => crowd.connected } });
+  await cutRefused(null); // as a door knows those who are connected: their signatures have been checked
 });
 beforeEach(() => {
   crowd.cut.length = 0;
