@@ -1,15 +1,10 @@
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import { pipeline } from "node:stream";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { type Readable, Transform } from "node:stream";
+import { type Dispatcher, errors } from "undici";
 import type { Log } from "#lib/log/log.ts";
 import type { Destination } from "./path-map.ts";
-import {
-  type DoorReply,
-  NO_UPSTREAM,
-  sendReply,
-  TOO_LARGE,
-  UPSTREAM_MAKES_NO_SENSE,
-  UPSTREAM_TOO_LATE,
-} from "./replies.ts";
+import { createRelay } from "./relay.ts";
+import { type DoorReply, NO_UPSTREAM, sendReply, TOO_LARGE, UPSTREAM_TOO_LATE } from "./replies.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 export type Forwarding = {
@@ -92,74 +87,93 @@ export function forward(req: IncomingMessage, res: ServerResponse, it: Forwardin
 }
 
 type Sending = Forwarding & { hasBody: boolean; declared: number | null; isRetry: boolean };
-/** Set once the device has its answer, or the beginning of it. */
-type Exchange = { answered: boolean };
 
 function send(req: IncomingMessage, res: ServerResponse, it: Sending): void {
-  const method = req.method ?? "GET";
-  const { breaker, request } = it.upstreams[it.destination.upstream];
+  const { upstream, path, maxBodyBytes } = it.destination;
+  const { breaker, dispatch } = it.upstreams[upstream];
   if (breaker?.state() === "open") {
     refuse(res, it, NO_UPSTREAM);
     return;
   }
-  const sent = request({
-    method,
-    path: it.destination.path,
-    headers: requestHeaders(req.headers, it),
-  });
-  const exchange: Exchange = { answered: false };
-  const onGone = () => sent.destroy();
+  const method = req.method ?? "GET";
+  const headers = requestHeaders(req.headers, it);
+  const body = it.hasBody ? boundedBody(req, maxBodyBytes) : null;
+  const relay = createRelay(res, it);
+  let sent: Dispatcher.DispatchController | null = null;
+  const onGone = () => sent?.abort(new ClientGone());
   res.once("close", onGone);
-  sent.setTimeout(it.traffic.idleMs, () => sent.destroy(new UpstreamTimeout()));
-  sent.on("response", (reply) => {
-    breaker?.record(true);
-    if (exchange.answered) return;
-    exchange.answered = true;
-    relay(reply, res, it);
-  });
-  sent.on("error", (err) => {
-    if (exchange.answered || res.closed) return;
-    res.off("close", onGone);
-    if (SAFE.has(method) && !it.hasBody && !it.isRetry && sent.reusedSocket) {
-      // The back end closed a kept-open connection while we took it. It may have heard us, so only reading is repeated.
-      send(req, res, { ...it, isRetry: true });
-      return;
-    }
-    // A long silence may be a long piece of work.
-    if (!(err instanceof UpstreamTimeout)) breaker?.record(false);
-    it.log.warn({ err, upstream: it.destination.upstream }, "a back end did not answer");
-    refuse(res, it, err instanceof UpstreamTimeout ? UPSTREAM_TOO_LATE : NO_UPSTREAM);
-  });
-  if (it.hasBody) sendBody(req, sent, { ...it, res, exchange });
-  else sent.end();
+  dispatch(
+    { method, path, headers, body, idleMs: it.traffic.idleMs },
+    {
+      onRequestStart(controller) {
+        sent = controller;
+        if (res.closed) onGone();
+      },
+      onResponseStart(controller, status, replied) {
+        if (status < 200) return;
+        breaker?.record(true);
+        relay.start(controller, status, replied);
+      },
+      onResponseData: (controller, chunk) => relay.data(controller, chunk),
+      onResponseEnd() {
+        res.off("close", onGone);
+        relay.end();
+      },
+      onResponseError(_controller, err) {
+        if (res.headersSent || res.closed || err instanceof ClientGone) {
+          relay.breakOff(err);
+          return;
+        }
+        res.off("close", onGone);
+        if (!it.isRetry && !it.hasBody && SAFE.has(method) && isClosedConnection(err)) {
+          // The back end closed a kept-open connection while we took it. It may have heard us, so only reading is repeated.
+          send(req, res, { ...it, isRetry: true });
+          return;
+        }
+        if (err instanceof BodyTooLarge) {
+          refuse(res, it, TOO_LARGE);
+          return;
+        }
+        const isTooLate = err instanceof errors.HeadersTimeoutError;
+        // A long silence may be a long piece of work.
+        if (!isTooLate) breaker?.record(false);
+        it.log.warn({ err, upstream }, "a back end did not answer");
+        refuse(res, it, isTooLate ? UPSTREAM_TOO_LATE : NO_UPSTREAM);
+      },
+    },
+  );
 }
 
 const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD"]);
+const CLOSED: ReadonlySet<string | undefined> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
 
-class UpstreamTimeout extends Error {
-  override readonly name = "UpstreamTimeout";
+function isClosedConnection(err: NodeJS.ErrnoException): boolean {
+  return CLOSED.has(err.code);
 }
 
-function sendBody(
-  req: IncomingMessage,
-  sent: ClientRequest,
-  it: Sending & { res: ServerResponse; exchange: Exchange },
-): void {
+class ClientGone extends Error {
+  override readonly name = "ClientGone";
+}
+
+class BodyTooLarge extends Error {
+  override readonly name = "BodyTooLarge";
+}
+
+function boundedBody(req: IncomingMessage, maxBytes: number): Readable {
   let received = 0;
-  req.on("data", (chunk: Buffer) => {
-    received += chunk.length;
-    if (received <= it.destination.maxBodyBytes || it.exchange.answered) return;
-    it.exchange.answered = true;
-    req.unpipe(sent);
-    sent.destroy();
-    refuse(it.res, it, TOO_LARGE);
+  const body = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      received += chunk.length;
+      if (received > maxBytes) done(new BodyTooLarge());
+      else done(null, chunk);
+    },
   });
-  req.once("error", () => sent.destroy());
-  req.pipe(sent);
+  req.once("error", () => body.destroy(new ClientGone()));
+  return req.pipe(body);
 }
 
-function requestHeaders(given: IncomingHttpHeaders, it: Sending): Record<string, string | number> {
-  const headers: Record<string, string | number> = {
+function requestHeaders(given: IncomingHttpHeaders, it: Sending): Record<string, string> {
+  const headers: Record<string, string> = {
     ...it.identity,
     "x-request-id": it.requestId,
     "accept-encoding": "identity",
@@ -168,53 +182,8 @@ function requestHeaders(given: IncomingHttpHeaders, it: Sending): Record<string,
     const value = given[name];
     if (typeof value === "string") headers[name] = value;
   }
-  if (it.hasBody && it.declared !== null) headers["content-length"] = it.declared;
+  if (it.hasBody && it.declared !== null) headers["content-length"] = `${it.declared}`;
   return headers;
-}
-
-function relay(reply: IncomingMessage, res: ServerResponse, it: Sending): void {
-  const status = reply.statusCode ?? 502;
-  if (!isPassable(status, reply.headers, it.traffic)) {
-    reply.resume();
-    it.log.warn({ status, upstream: it.destination.upstream }, "a back end's reply can't be passed on");
-    refuse(res, it, UPSTREAM_MAKES_NO_SENSE);
-    return;
-  }
-  if (it.destination.isDownload && status >= 400) {
-    reply.resume();
-    res.writeHead(status, { "content-length": 0, ...rangeHeader(reply.headers) });
-    res.end();
-    return;
-  }
-  const headers: Record<string, string> = {};
-  for (const name of it.traffic.replyHeaders) {
-    const value = reply.headers[name];
-    if (typeof value === "string") headers[name] = value;
-  }
-  res.writeHead(status, headers);
-  pipeline(reply, res, (err) => {
-    if (err && err.code !== "ERR_STREAM_PREMATURE_CLOSE") it.log.debug({ err }, "a reply broke off");
-  });
-}
-
-function isPassable(status: number, headers: IncomingHttpHeaders, { mayRedirect }: Traffic): boolean {
-  const encoding = headers["content-encoding"];
-  if (encoding !== undefined && encoding !== "identity") return false;
-  if (status >= 300 && status < 400) return mayRedirect && REDIRECTS.has(status) && isElsewhere(headers.location);
-  return status >= 200 && status !== 401 && status !== 403 && status !== 407;
-}
-
-const REDIRECTS: ReadonlySet<number> = new Set([302, 303, 307]);
-
-/** A relative address would lead to a path of the back end, which is none of the door's. */
-function isElsewhere(location: string | undefined): boolean {
-  return location !== undefined && /^https?:\/\//.test(location);
-}
-
-/** A 416 says how long the target is. */
-function rangeHeader(headers: IncomingHttpHeaders): Record<string, string> {
-  const range = headers["content-range"];
-  return range === undefined ? {} : { "content-range": range };
 }
 
 function refuse(res: ServerResponse, it: Forwarding, reply: DoorReply): void {

@@ -1,5 +1,5 @@
-import http from "node:http";
-import https from "node:https";
+import type { Readable } from "node:stream";
+import { type Dispatcher, Pool } from "undici";
 import { type Breaker, createBreaker } from "#lib/backends/breaker.ts";
 import { type Config, requireSecret, type Secrets } from "#lib/config/load.ts";
 import { MACHINE_HEADER } from "#lib/http/machine-header.ts";
@@ -9,7 +9,17 @@ import type { Destination } from "./path-map.ts";
 export type Upstream = {
   /** So that devices are not kept waiting for somebody else's service that is away; null for our own, which refuse at once. */
   readonly breaker: Breaker | null;
-  request(options: { method: string; path: string; headers: http.OutgoingHttpHeaders }): http.ClientRequest;
+  /** Never throws: what goes wrong is told to the handler. */
+  dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void;
+};
+
+export type UpstreamRequest = {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readable | null;
+  /** How long the back end may be silent, in milliseconds. */
+  readonly idleMs: number;
 };
 
 export type Upstreams = Readonly<Record<Destination["upstream"], Upstream>> & { close(): void };
@@ -23,7 +33,7 @@ export function createUpstreams(
   secrets: Secrets,
   registryPath: (path: string) => string = (path) => path,
 ): Upstreams {
-  const agents: http.Agent[] = [];
+  const pools: Pool[] = [];
   const connect = (
     name: string,
     external: string | undefined,
@@ -31,22 +41,28 @@ export function createUpstreams(
   ): Upstream => {
     const { baseUrl, toPath = (path: string) => path } = at;
     const base = new URL(baseUrl);
-    const transport = base.protocol === "https:" ? https : http;
-    const agent = new transport.Agent({ keepAlive: true, maxFreeSockets: 64 });
-    agents.push(agent);
+    const prefix = base.pathname.replace(/\/$/, "");
+    // As many connections as requests: a bound would let slow downloads keep the polls of other devices waiting.
+    const pool = new Pool(base.origin, { allowH2: false });
+    pools.push(pool);
     const token = external === undefined ? requireSecret(secrets, "SERVICES_TOKEN") : secrets.BACKEND_TOKEN;
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
     return {
       breaker: external === undefined ? null : createBreaker({ name }),
-      request: ({ method, path, headers }) =>
-        transport.request({
-          agent,
-          method,
-          host: base.hostname.replace(/^\[|\]$/g, ""),
-          ...(base.port === "" ? {} : { port: base.port }),
-          path: `${base.pathname.replace(/\/$/, "")}${toPath(path)}`,
-          headers: { ...(external === undefined ? headers : withoutMachine(headers)), ...authorization },
-        }),
+      dispatch({ method, path, headers, body, idleMs }, handler) {
+        const said = external === undefined ? headers : withoutMachine(headers);
+        pool.dispatch(
+          {
+            method,
+            path: `${prefix}${toPath(path)}`,
+            headers: { ...said, ...authorization },
+            body,
+            headersTimeout: idleMs,
+            bodyTimeout: idleMs,
+          },
+          handler,
+        );
+      },
     };
   };
   return {
@@ -58,12 +74,12 @@ export function createUpstreams(
     reposerver: connect("image repository", config.REPOSERVER_URL, { baseUrl: config.reposerverUrl }),
     treehub: connect("TreeHub", config.TREEHUB_URL, { baseUrl: config.treehubUrl }),
     close() {
-      for (const agent of agents) agent.destroy();
+      for (const pool of pools) void pool.destroy();
     },
   };
 }
 
 /** Who builds here is no business of somebody else's service, which has no audit log of ours. */
-function withoutMachine({ [MACHINE_HEADER]: _, ...headers }: http.OutgoingHttpHeaders): http.OutgoingHttpHeaders {
+function withoutMachine({ [MACHINE_HEADER]: _, ...headers }: UpstreamRequest["headers"]): UpstreamRequest["headers"] {
   return headers;
 }
