@@ -1,4 +1,5 @@
 import type { Ctx } from "#lib/ctx.ts";
+import { MOST_REFUSAL_ADDRESSES } from "#lib/domain/refusals.ts";
 import { type RefusedVisit, recordRefusals, recordVisits } from "#services/identity/service.ts";
 import type { Peer } from "./peer.ts";
 
@@ -42,6 +43,7 @@ export function openDoorLog(ctx: Ctx): DoorLog {
       const key = `${leaf?.fingerprint ?? ""}:${refusal.code}`;
       const known = refusals.get(key);
       if (known === undefined && refusals.size >= MAX_WAITING) return;
+      const others = (known?.addresses ?? []).filter((address) => address !== peer.address);
       refusals.set(key, {
         leaf,
         code: refusal.code,
@@ -49,6 +51,7 @@ export function openDoorLog(ctx: Ctx): DoorLog {
         authorityId: refusal.authorityId ?? null,
         detail: refusal.detail ?? null,
         address: peer.address,
+        addresses: [peer.address, ...others].slice(0, MOST_REFUSAL_ADDRESSES),
         count: (known?.count ?? 0) + 1,
         at: ctx.clock(),
       });

@@ -13,7 +13,7 @@ import { api } from "#lib/client/api.ts";
 import { count } from "#lib/client/format.ts";
 import { keys } from "#lib/client/keys.ts";
 import type { Refusal, RefusedCertificate } from "#lib/contracts/console/refusals.ts";
-import { wordsOf } from "#lib/domain/refusals.ts";
+import { MOST_REFUSAL_ADDRESSES, wordsOf } from "#lib/domain/refusals.ts";
 import { commonName } from "./names.ts";
 
 /** Everything about one refused attempt, and what its certificate says of itself. */
@@ -65,6 +65,7 @@ function attemptRows(it: Refusal): Rows {
       ),
     ],
     ["Last address", mono(it.address)],
+    ["Others before", it.addresses.length < 2 ? null : mono(othersOf(it.addresses))],
     ["Tries", count(it.count)],
     ["First", <AbsoluteTime key="first" at={it.firstAt} />],
     ["Last", <AbsoluteTime key="last" at={it.lastAt} />],
@@ -84,6 +85,11 @@ function certificateRows(it: RefusedCertificate): Rows {
     ["Extended key usage", it.extendedKeyUsage?.join(", ") ?? null],
     ["Alternative names", it.alternativeNames.length === 0 ? null : it.alternativeNames.join(", ")],
   ];
+}
+
+function othersOf([, ...others]: readonly string[]): string {
+  const rest = others.length < MOST_REFUSAL_ADDRESSES - 1 ? "" : ", and maybe more";
+  return `${others.join(", ")}${rest}`;
 }
 
 function mono(text: string | null) {

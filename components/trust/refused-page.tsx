@@ -18,6 +18,7 @@ import { refusalParams, TRUST_PAGE_SIZE, toListQuery } from "#lib/client/trust-p
 import type { Refusal } from "#lib/contracts/console/refusals.ts";
 import { commonName } from "./names.ts";
 import { RefusalActions } from "./refusal-actions.tsx";
+import { otherAddresses } from "./refusal-addresses.ts";
 import { RefusalFilters } from "./refusal-filters.tsx";
 
 const COLUMNS: readonly Column<Refusal>[] = [
@@ -63,7 +64,12 @@ const COLUMNS: readonly Column<Refusal>[] = [
     id: "address",
     head: "Address",
     from: "md",
-    cell: ({ address }) => <span className="mono text-ink-2">{address}</span>,
+    cell: ({ address, addresses }) => (
+      <>
+        <span className="mono text-ink-2">{address}</span>
+        {addresses.length < 2 ? null : <div className="text-sm text-ink-3">{otherAddresses(addresses)}</div>}
+      </>
+    ),
   },
   { id: "tries", head: "Tries", align: "right", cell: (it) => count(it.count) },
   {

@@ -12,6 +12,9 @@ export const HANDSHAKE_CODES = [
 ] as const;
 export type HandshakeCode = (typeof HANDSHAKE_CODES)[number];
 
+/** Kept of each row of the list: a flood from everywhere must not make it grow. */
+export const MOST_REFUSAL_ADDRESSES = 16;
+
 export type RefusalWords = {
   /** What happened. */
   readonly meaning: string;

@@ -35,6 +35,8 @@ export type RefusedVisit = {
   /** What the one who refused knows best; else it is found out here. */
   readonly detail?: string | null;
   readonly address: string;
+  /** All that these attempts came from, the last one first; left out when it is that one alone. */
+  readonly addresses?: readonly string[];
   readonly count: number;
   readonly at: Date;
 };
@@ -75,6 +77,7 @@ async function explained(ctx: Ctx, batch: readonly RefusedVisit[]): Promise<stor
       subjectDn: leaf?.subjectDn ?? null,
       issuerDn: leaf?.issuerDn ?? null,
       certificate: leaf?.der ?? null,
+      addresses: visit.addresses ?? [visit.address],
       detail: visit.detail ?? detailOf({ ...visit, leaf, authority, authorities, record }),
     };
   });
@@ -175,6 +178,7 @@ function toDto(row: store.RefusalRow, names: readonly { id: string; name: string
     issuer: row.issuerDn,
     authority: names.find(({ id }) => id === row.authorityId) ?? null,
     address: row.address,
+    addresses: row.addresses,
     remedy: row.fingerprint === "" ? "none" : remedy,
     count: row.count,
     firstAt: row.firstAt.toISOString(),

@@ -3,6 +3,7 @@ import { encodeCursor } from "#lib/contracts/console/common.ts";
 import type { ListRefusals } from "#lib/contracts/console/refusals.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
+import { MOST_REFUSAL_ADDRESSES } from "#lib/domain/refusals.ts";
 import { containing, decodeTimeCursor, fingerprintPrefix } from "./list-query.ts";
 
 /** Of a namespace. The part that strangers can't fill is for what our authorities signed, and for those without a certificate. */
@@ -22,6 +23,8 @@ export type RefusalBatchRow = {
   /** DER. */
   certificate: Uint8Array | null;
   address: string;
+  /** Distinct, the last one first. */
+  addresses: readonly string[];
   count: number;
   at: Date;
 };
@@ -33,9 +36,9 @@ export async function addRefusals(db: DbOrTx, namespaceId: string, given: readon
   const batch = [...given].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   await db.$executeRaw`
     INSERT INTO refused_attempt (id, "namespaceId", fingerprint, code, sentence, detail, "subjectDn", "issuerDn", "authorityId",
-      certificate, address, count, "firstAt", "lastAt")
+      certificate, address, addresses, count, "firstAt", "lastAt")
     SELECT id, ${namespaceId}, fingerprint, code, sentence, detail, subject, issuer, authority,
-      decode(certificate, 'base64'), address, count, at, at
+      decode(certificate, 'base64'), address, (string_to_array(addresses, ' '))[1:${MOST_REFUSAL_ADDRESSES}], count, at, at
     FROM unnest(
       ${batch.map(() => randomUUID())}::uuid[],
       ${batch.map((row) => row.fingerprint)}::text[],
@@ -47,9 +50,10 @@ export async function addRefusals(db: DbOrTx, namespaceId: string, given: readon
       ${batch.map((row) => row.authorityId)}::uuid[],
       ${batch.map((row) => (row.certificate === null ? null : Buffer.from(row.certificate).toString("base64")))}::text[],
       ${batch.map((row) => row.address)}::text[],
+      ${batch.map((row) => row.addresses.join(" "))}::text[],
       ${batch.map((row) => row.count)}::int[],
       ${batch.map((row) => row.at.toISOString())}::timestamptz[]
-    ) AS added(id, fingerprint, code, sentence, detail, subject, issuer, authority, certificate, address, count, at)
+    ) AS added(id, fingerprint, code, sentence, detail, subject, issuer, authority, certificate, address, addresses, count, at)
     ON CONFLICT ("namespaceId", fingerprint, code) DO UPDATE SET
       count = least(refused_attempt.count::bigint + excluded.count, 2147483647)::int,
       sentence = excluded.sentence,
@@ -57,6 +61,10 @@ export async function addRefusals(db: DbOrTx, namespaceId: string, given: readon
       "authorityId" = excluded."authorityId",
       certificate = excluded.certificate,
       address = excluded.address,
+      addresses = (excluded.addresses || ARRAY(
+        SELECT known FROM unnest(refused_attempt.addresses) WITH ORDINALITY AS before(known, place)
+        WHERE known <> ALL(excluded.addresses) ORDER BY place
+      ))[1:${MOST_REFUSAL_ADDRESSES}],
       "lastAt" = greatest(refused_attempt."lastAt", excluded."lastAt")`;
 }
 
@@ -124,6 +132,7 @@ const COLUMNS = {
   issuerDn: true,
   authorityId: true,
   address: true,
+  addresses: true,
   count: true,
   firstAt: true,
   lastAt: true,
@@ -173,7 +182,13 @@ function textFilter(q: string | undefined): Prisma.RefusedAttemptWhereInput[] {
   if (q === undefined || q.trim() === "") return [];
   const text = containing(q);
   const prefix = fingerprintPrefix(q);
-  const columns = [{ subjectDn: text }, { issuerDn: text }, { code: text }, { address: text }];
+  const columns = [
+    { subjectDn: text },
+    { issuerDn: text },
+    { code: text },
+    { address: text },
+    { addresses: { has: q.trim() } },
+  ];
   return [{ OR: prefix === null ? columns : [...columns, { fingerprint: { startsWith: prefix } }] }];
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MOST_REFUSAL_ADDRESSES } from "#lib/domain/refusals.ts";
 import { Fingerprint, Instant, ListQuery, PersonText, pageOf, Sha256, Uuid } from "./common.ts";
 import { endpoint } from "./endpoint.ts";
 
@@ -23,6 +24,8 @@ export const Refusal = z.object({
   authority: z.object({ id: Uuid, name: z.string() }).nullable(),
   /** Of the last attempt. */
   address: z.string(),
+  /** The newest that attempts came from, the last one first. When there are {@link MOST_REFUSAL_ADDRESSES}, there may have been more. */
+  addresses: z.array(z.string()).max(MOST_REFUSAL_ADDRESSES),
   remedy: RefusalRemedy,
   count: z.number().int(),
   firstAt: Instant,

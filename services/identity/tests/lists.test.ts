@@ -134,10 +134,27 @@ describe("refusals", () => {
       code: "unknown_authority",
       count: 5,
       address: "192.0.2.2",
+      addresses: ["192.0.2.2", "192.0.2.1"],
       firstAt: world.clock.now.toISOString(),
       lastAt: later.toISOString(),
     });
     expect(page.data.find(({ code }) => code === "no_certificate")).toMatchObject({ fingerprint: null, subject: null });
+  });
+
+  it("keep the newest sixteen addresses of a row, each once, and are found by any of them", async () => {
+    const code = "held";
+    const addresses = Array.from({ length: 15 }, (_, index) => `198.51.100.${index + 1}`);
+    await recordRefusals(world.ctx, [attempt({ code })]);
+    await recordRefusals(world.ctx, [attempt({ code, address: "198.51.100.1", addresses })]);
+    const list = async (q: string) => (await listRefusals(world.ctx, support, { limit: 5, code, q })).data;
+    expect((await list("192.0.2.1"))[0]?.addresses).toEqual([...addresses, "192.0.2.1"]);
+    await recordRefusals(world.ctx, [attempt({ code, address: "198.51.100.9" }), attempt({ address: "192.0.2.2" })]);
+    await recordRefusals(world.ctx, [attempt({ code, address: "203.0.113.5" })]);
+    const [row] = await list("198.51.100.15");
+    const before = addresses.filter((address) => address !== "198.51.100.9");
+    expect(row?.addresses).toEqual(["203.0.113.5", "198.51.100.9", ...before]);
+    expect([await list("192.0.2.1"), row?.count]).toEqual([[], 4]);
+    await world.ctx.db.refusedAttempt.deleteMany({ where: { code } });
   });
 
   it("are capped: the oldest are forgotten first, and strangers leave room for what our authorities signed", async () => {
