@@ -10,12 +10,15 @@ import type { MenderUpstream } from "./mender-upstream.ts";
 /** The server pings well within it. */
 const IDLE_MS = 600_000;
 const HANDSHAKE_MS = 30_000;
+/** What is still to be flushed once an end has said its last; a half-closed connection says nothing more. */
+const HALF_CLOSED_MS = 5_000;
 
 export type Upgrade = { readonly req: IncomingMessage; readonly socket: TLSSocket; readonly head: Buffer };
 
 /**
- * Joins a device's WebSocket (deviceconnect) with the server's: after the handshake bytes pass both ways untouched. Either end
- * takes the other with it, so that a revocation, which cuts the device's connection, ends the session at the server too.
+ * Joins a device's WebSocket (deviceconnect) with the server's: after the handshake bytes pass both ways untouched, and no faster than the
+ * slower end takes them. Either end takes the other with it, so that a revocation, which cuts the device's connection, ends the session at
+ * the server at once; an end that closes by itself has its last bytes delivered.
  */
 export function joinUpgrade(
   { req, socket, head }: Upgrade,
@@ -38,6 +41,7 @@ export function joinUpgrade(
     // No upgrade: its answer is the device's.
     socket.write(statusLine(reply) + lines([...replyHeaders(reply), "Connection", "close"]));
     reply.pipe(socket);
+    reply.once("close", () => destroySoon(socket));
   });
   sent.once("upgrade", (reply: IncomingMessage, upstream: Socket, first: Buffer) => {
     sent.setTimeout(0);
@@ -57,6 +61,7 @@ export function refuseUpgrade(socket: Duplex, { status, code, error }: MenderRep
   socket.end(
     `HTTP/1.1 ${status} Refused\r\n${lines([...headers, "X-Gatehouse-Code", code, "Connection", "close"])}${body}`,
   );
+  destroySoon(socket);
 }
 
 function join(socket: TLSSocket, upstream: Socket): void {
@@ -65,10 +70,22 @@ function join(socket: TLSSocket, upstream: Socket): void {
     [upstream, socket],
   ] as const) {
     one.setTimeout(IDLE_MS, () => one.destroy());
-    one.once("close", () => other.destroy());
     one.on("error", () => other.destroy());
+    one.once("end", () => destroySoon(other));
     one.pipe(other);
   }
+  socket.once("close", () => upstream.destroy());
+  upstream.once("close", () => {
+    if (upstream.readableEnded) destroySoon(socket);
+    else socket.destroy();
+  });
+}
+
+/** Whatever the other end does. */
+function destroySoon(socket: Duplex): void {
+  if (socket.destroyed) return;
+  const timer = setTimeout(() => socket.destroy(), HALF_CLOSED_MS);
+  socket.once("close", () => clearTimeout(timer));
 }
 
 function statusLine({ statusCode, statusMessage }: IncomingMessage): string {

@@ -102,5 +102,7 @@ function acceptWebSocket(state: MenderState, req: http.IncomingMessage, socket: 
     `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
   );
   socket.write(head);
-  socket.pipe(socket);
+  const { lastWords } = state.knobs;
+  if (lastWords === null) socket.pipe(socket);
+  else socket.once("data", () => socket.end(lastWords));
 }

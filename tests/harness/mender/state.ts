@@ -28,6 +28,8 @@ export type MenderKnobs = {
   managementDelayMs: number;
   /** Answers every call of devices with this status. */
   deviceStatus: number | null;
+  /** Ends a WebSocket with these bytes as soon as the device has said something. */
+  lastWords: Buffer | null;
 };
 
 export type MenderState = ReturnType<typeof createMenderState>;
@@ -46,6 +48,7 @@ export function createMenderState() {
     managementStatus: null,
     managementDelayMs: 0,
     deviceStatus: null,
+    lastWords: null,
   };
   const devices = new Map<string, Device>();
   /** Management sessions, oldest first, with their end. */
