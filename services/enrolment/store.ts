@@ -1,8 +1,9 @@
-import { decodeCursor, encodeCursor, type ListQuery } from "#lib/contracts/console/common.ts";
+import type { ListQuery } from "#lib/contracts/console/common.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
 import { escapeLike } from "#lib/db/like.ts";
-import { AppError } from "#lib/errors/app-error.ts";
+import { usableOnce, usedOnce } from "#lib/db/limited-use.ts";
+import { NEWEST_FIRST, olderThan, toNewestPage } from "#lib/db/newest-first.ts";
 
 const COLUMNS = {
   id: true,
@@ -42,23 +43,11 @@ export async function findToken(
   return db.enrolmentToken.findFirst({ where: { namespaceId, ...which }, select: COLUMNS });
 }
 
-/**
- * Counts one use, in one statement: whoever comes when none is left, or after the end, waits for the row and then finds no row to
- * change.
- *
- * @returns false when it may not be used
- */
+/** Counts one use, if it may be used. @returns false when it may not */
 export async function takeUse(db: DbOrTx, namespaceId: string, use: { id: string; at: Date }): Promise<boolean> {
   const { count } = await db.enrolmentToken.updateMany({
-    where: {
-      namespaceId,
-      id: use.id,
-      usesLeft: { gt: 0 },
-      revokedAt: null,
-      validFrom: { lte: use.at },
-      validUntil: { gt: use.at },
-    },
-    data: { usesLeft: { decrement: 1 }, lastUsedAt: use.at },
+    where: { namespaceId, ...usableOnce(use) },
+    data: usedOnce(use.at),
   });
   return count === 1;
 }
@@ -87,26 +76,10 @@ export async function listTokens(
     ...(text === "" ? {} : { description: { contains: escapeLike(text), mode: "insensitive" } }),
   };
   const found = await db.enrolmentToken.findMany({
-    where: query.cursor === undefined ? filter : { AND: [filter, beforeCursor(query.cursor)] },
-    orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+    where: { AND: [filter, olderThan(query.cursor)] },
+    orderBy: NEWEST_FIRST,
     take: query.limit + 1,
     select: COLUMNS,
   });
-  const rows = found.slice(0, query.limit);
-  const last = found.length > query.limit ? rows.at(-1) : undefined;
-  return {
-    rows,
-    nextCursor: last === undefined ? null : encodeCursor([last.createdAt.toISOString(), last.id]),
-    total: await db.enrolmentToken.count({ where: filter }),
-  };
-}
-
-function beforeCursor(cursor: string): Prisma.EnrolmentTokenWhereInput {
-  const [time, key] = decodeCursor(cursor, 2);
-  const id = key ?? "";
-  const at = new Date(time ?? "");
-  if (Number.isNaN(at.getTime()) || !/^[0-9a-f-]{36}$/.test(id)) {
-    throw new AppError("request.invalid", "cursor is not one this list gave out. Start again without it.");
-  }
-  return { OR: [{ createdAt: { lt: at } }, { createdAt: at, id: { lt: id } }] };
+  return { ...toNewestPage(found, query.limit), total: await db.enrolmentToken.count({ where: filter }) };
 }

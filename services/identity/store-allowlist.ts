@@ -1,9 +1,9 @@
 import type { ListAllowlist } from "#lib/contracts/console/allowlist.ts";
-import { encodeCursor } from "#lib/contracts/console/common.ts";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
+import { NEWEST_FIRST, olderThan, toNewestPage } from "#lib/db/newest-first.ts";
 import type { AllowlistKey } from "#lib/pki/allowlist-value.ts";
-import { containing, decodeTimeCursor, fingerprintPrefix } from "./list-query.ts";
+import { containing, fingerprintPrefix } from "./list-query.ts";
 
 export type AllowlistRow = {
   id: string;
@@ -139,18 +139,12 @@ export async function listEntries(
     AND: [...usageFilter(query.use, query.now), ...textFilter(query.q)],
   };
   const found = await db.allowlistEntry.findMany({
-    where: query.cursor === undefined ? filter : { AND: [filter, beforeCursor(query.cursor)] },
-    orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+    where: { AND: [filter, olderThan(query.cursor)] },
+    orderBy: NEWEST_FIRST,
     take: query.limit + 1,
     select: COLUMNS,
   });
-  const rows = found.slice(0, query.limit);
-  const last = found.length > query.limit ? rows.at(-1) : undefined;
-  return {
-    rows,
-    nextCursor: last === undefined ? null : encodeCursor([last.createdAt.toISOString(), last.id]),
-    total: await db.allowlistEntry.count({ where: filter }),
-  };
+  return { ...toNewestPage(found, query.limit), total: await db.allowlistEntry.count({ where: filter }) };
 }
 
 /** A waiting certificate that an entry of this kind names exactly. */
@@ -181,9 +175,4 @@ function textFilter(q: string | undefined): Prisma.AllowlistEntryWhereInput[] {
   const prefix = fingerprintPrefix(q);
   const columns = [{ name: text }, { hardwareId: text }, { note: text }, { kind: "subject", value: text }];
   return [{ OR: prefix === null ? columns : [...columns, { value: { startsWith: prefix } }] }];
-}
-
-function beforeCursor(cursor: string): Prisma.AllowlistEntryWhereInput {
-  const { at, key } = decodeTimeCursor(cursor, /^[0-9a-f-]{36}$/);
-  return { OR: [{ createdAt: { lt: at } }, { createdAt: at, id: { lt: key } }] };
 }

@@ -1,7 +1,9 @@
-import { encodeCursor, type ListQuery } from "#lib/contracts/console/common.ts";
+import type { ListQuery } from "#lib/contracts/console/common.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
-import { containing, decodeTimeCursor } from "./list-query.ts";
+import { usableOnce, usedOnce } from "#lib/db/limited-use.ts";
+import { NEWEST_FIRST, olderThan, toNewestPage } from "#lib/db/newest-first.ts";
+import { containing } from "./list-query.ts";
 
 const COLUMNS = {
   id: true,
@@ -44,23 +46,11 @@ export async function findBootstrap(
   return db.bootstrapCredential.findFirst({ where: { namespaceId, ...which }, select: COLUMNS });
 }
 
-/**
- * Counts one use, in one statement: whoever comes when none is left, or after the end, waits for the row and then finds no row
- * to change.
- *
- * @returns false when it may not be used
- */
+/** Counts one use, if it may be used. @returns false when it may not */
 export async function takeUse(db: DbOrTx, namespaceId: string, use: { id: string; at: Date }): Promise<boolean> {
   const { count } = await db.bootstrapCredential.updateMany({
-    where: {
-      namespaceId,
-      id: use.id,
-      usesLeft: { gt: 0 },
-      revokedAt: null,
-      validFrom: { lte: use.at },
-      validUntil: { gt: use.at },
-    },
-    data: { usesLeft: { decrement: 1 }, lastUsedAt: use.at },
+    where: { namespaceId, ...usableOnce(use) },
+    data: usedOnce(use.at),
   });
   return count === 1;
 }
@@ -88,21 +78,10 @@ export async function listBootstrap(
     ...(query.q === undefined || query.q.trim() === "" ? {} : { description: containing(query.q) }),
   };
   const found = await db.bootstrapCredential.findMany({
-    where: query.cursor === undefined ? filter : { AND: [filter, beforeCursor(query.cursor)] },
-    orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+    where: { AND: [filter, olderThan(query.cursor)] },
+    orderBy: NEWEST_FIRST,
     take: query.limit + 1,
     select: COLUMNS,
   });
-  const rows = found.slice(0, query.limit);
-  const last = found.length > query.limit ? rows.at(-1) : undefined;
-  return {
-    rows,
-    nextCursor: last === undefined ? null : encodeCursor([last.createdAt.toISOString(), last.id]),
-    total: await db.bootstrapCredential.count({ where: filter }),
-  };
-}
-
-function beforeCursor(cursor: string): Prisma.BootstrapCredentialWhereInput {
-  const { at, key } = decodeTimeCursor(cursor, /^[0-9a-f-]{36}$/);
-  return { OR: [{ createdAt: { lt: at } }, { createdAt: at, id: { lt: key } }] };
+  return { ...toNewestPage(found, query.limit), total: await db.bootstrapCredential.count({ where: filter }) };
 }

@@ -1,4 +1,4 @@
-import { cursorPart, decodeCursor, encodeCursor, Instant, Uuid } from "#lib/contracts/console/common.ts";
+import { cursorPart, decodeCursor, encodeCursor, Uuid } from "#lib/contracts/console/common.ts";
 import type { SeenClass } from "#lib/contracts/console/posture.ts";
 import type {
   ListCampaignDevices,
@@ -8,6 +8,7 @@ import type {
 } from "#lib/contracts/console/renewal-campaigns.ts";
 import type { DbOrTx } from "#lib/db/client.ts";
 import { Prisma } from "#lib/db/generated/client.ts";
+import { NEWEST_FIRST, olderThan, toNewestPage } from "#lib/db/newest-first.ts";
 import { CERTIFICATES_AND_DEVICES, HOLDS_PLACE, seenClassAt } from "./store-forecast.ts";
 
 const COLUMNS = {
@@ -73,24 +74,12 @@ export async function listCampaigns(
   query: ListRenewalCampaigns,
 ): Promise<{ rows: CampaignRow[]; nextCursor: string | null; total: number }> {
   const found = await db.renewalCampaign.findMany({
-    where: query.cursor === undefined ? { namespaceId } : { AND: [{ namespaceId }, beforeCursor(query.cursor)] },
-    orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+    where: { AND: [{ namespaceId }, olderThan(query.cursor)] },
+    orderBy: NEWEST_FIRST,
     take: query.limit + 1,
     select: COLUMNS,
   });
-  const rows = found.slice(0, query.limit);
-  const last = found.length > query.limit ? rows.at(-1) : undefined;
-  return {
-    rows,
-    nextCursor: last === undefined ? null : encodeCursor([last.createdAt.toISOString(), last.id]),
-    total: await db.renewalCampaign.count({ where: { namespaceId } }),
-  };
-}
-
-function beforeCursor(cursor: string): Prisma.RenewalCampaignWhereInput {
-  const [time, key] = decodeCursor(cursor, 2);
-  const at = new Date(cursorPart(time, Instant));
-  return { OR: [{ createdAt: { lt: at } }, { createdAt: at, id: { lt: cursorPart(key, Uuid) } }] };
+  return { ...toNewestPage(found, query.limit), total: await db.renewalCampaign.count({ where: { namespaceId } }) };
 }
 
 /** Devices `d` of campaigns, with the certificate `c` that each comes in with now, and its row `f`. */
