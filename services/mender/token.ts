@@ -9,6 +9,8 @@ import * as store from "./store-token.ts";
 const SIGN_IN_WITHIN_MS = 12_000;
 const SHORTEST_REST_MS = 60_000;
 const LONGEST_PAUSE_MS = 60_000;
+/** A token that is refused right after it was given is not the reason: others share the user, or the server is in trouble. */
+const FRESH_MS = 10_000;
 
 type Call<T> = (mender: MenderBackend, token: string) => Promise<T>;
 
@@ -17,7 +19,7 @@ type Call<T> = (mender: MenderBackend, token: string) => Promise<T>;
  * refuses is renewed and the call repeated once.
  *
  * @throws AppError `mender.absent` | `mender.sign_in_refused` (also while we wait after one) | `mender.token_refused` (a personal
- *   access token, or a new one) | what `call` throws
+ *   access token, or one that was given a moment ago) | what `call` throws
  * @see docs/contracts/mender.md section 1.2
  */
 export async function withToken<T>(ctx: MenderCtx, call: Call<T>): Promise<T> {
@@ -87,6 +89,7 @@ async function signInOnce(ctx: MenderCtx, mender: MenderBackend, old: string | n
       const known = opened(ctx, mender, row);
       if (known !== null && known.token !== old && ctx.clock().getTime() < known.renewAt) return known.token;
       const isSame = row?.account === mender.account;
+      if (known !== null && isFresh(ctx, row)) return refusedFresh();
       if (isSame && row.retryAt !== null && ctx.clock() < row.retryAt) return waiting();
       const { signal: _, ...call } = ctx; // others may wait for it, too
       try {
@@ -108,11 +111,23 @@ async function signInOnce(ctx: MenderCtx, mender: MenderBackend, old: string | n
   throw outcome;
 }
 
+function isFresh(ctx: MenderCtx, row: store.TokenRow | null): boolean {
+  const age = row === null || row.obtainedAt === null ? -1 : ctx.clock().getTime() - row.obtainedAt.getTime();
+  return age >= 0 && age < FRESH_MS;
+}
+
 function sealed(ctx: MenderCtx, token: string) {
   const { exp } = readClaims(token);
   const expiresAt = exp === undefined ? null : new Date(exp * 1_000);
   const sealedToken = ctx.keys.seal(Buffer.from(token, "utf8"), purposeOf(ctx));
   return { sealedToken, obtainedAt: ctx.clock(), expiresAt };
+}
+
+function refusedFresh(): AppError {
+  return new AppError(
+    "mender.token_refused",
+    "The Mender server refuses the token that it gave a moment ago. Does somebody else sign in with the same user?",
+  );
 }
 
 function waiting(): AppError {

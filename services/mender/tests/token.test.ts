@@ -76,6 +76,7 @@ describe("the management token", () => {
     const ctx = world();
     await list(ctx);
     double.state.sessions.clear();
+    clock.advance(11_000);
     await Promise.all([list(ctx), list(ctx), list(ctx)]);
     expect(double.count(LOGIN)).toBe(2);
   });
@@ -85,6 +86,22 @@ describe("the management token", () => {
     const second = world({ like: first });
     await list(first);
     double.state.sessions.clear();
+    clock.advance(11_000);
+    await list(second);
+    await list(first);
+    expect(double.count(LOGIN)).toBe(2);
+  });
+
+  it("that is refused as soon as it was given is not asked for again at once: signing in is no cure for that", async () => {
+    const first = world();
+    const second = world({ like: first });
+    await list(first);
+    for (let call = 0; call < 5; call++) {
+      double.state.sessions.clear();
+      await expectRefusal(list(call % 2 === 0 ? first : second), "mender.token_refused");
+    }
+    expect(double.count(LOGIN)).toBe(1);
+    clock.advance(11_000);
     await list(second);
     await list(first);
     expect(double.count(LOGIN)).toBe(2);
