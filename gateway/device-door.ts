@@ -200,10 +200,9 @@ function answer(
   }
   const { ctx, upstreams } = door;
   const { deviceUuid, requestId, expectsContinue } = it;
-  const log = ctx.log.child({ requestId, deviceUuid });
-  log.debug({ method: req.method, path: mapped.destination.path }, "forwarding");
-  const { namespaceId } = ctx;
+  const { log, namespaceId } = ctx;
   const { destination } = mapped;
+  log.debug({ requestId, deviceUuid, method: req.method, path: destination.path }, "forwarding");
   res.once("close", () => door.notes.passed({ deviceUuid, method: req.method ?? "", destination }));
   forward(req, res, {
     upstreams,
@@ -212,6 +211,7 @@ function answer(
     identity: { "x-ats-namespace": namespaceId, "x-ats-device-uuid": deviceUuid },
     requestId,
     log,
+    client: { deviceUuid },
     expectsContinue,
   });
 }

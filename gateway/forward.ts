@@ -3,7 +3,7 @@ import { type Readable, Transform } from "node:stream";
 import { type Dispatcher, errors } from "undici";
 import type { Log } from "#lib/log/log.ts";
 import type { Destination } from "./path-map.ts";
-import { createRelay } from "./relay.ts";
+import { createRelay, traces } from "./relay.ts";
 import { type DoorReply, NO_UPSTREAM, sendReply, TOO_LARGE, UPSTREAM_TOO_LATE } from "./replies.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -15,6 +15,8 @@ export type Forwarding = {
   readonly identity: Readonly<Record<string, string>>;
   readonly requestId: string;
   readonly log: Log;
+  /** The client, as the log names it. */
+  readonly client: Readonly<Record<string, string>>;
   /** The client waits for `100 Continue` before it sends its body. */
   readonly expectsContinue: boolean;
 };
@@ -137,7 +139,7 @@ function send(req: IncomingMessage, res: ServerResponse, it: Sending): void {
         const isTooLate = err instanceof errors.HeadersTimeoutError;
         // A long silence may be a long piece of work.
         if (!isTooLate) breaker?.record(false);
-        it.log.warn({ err, upstream }, "a back end did not answer");
+        it.log.warn({ ...traces(it), err, upstream }, "a back end did not answer");
         refuse(res, it, isTooLate ? UPSTREAM_TOO_LATE : NO_UPSTREAM);
       },
     },

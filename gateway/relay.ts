@@ -13,14 +13,17 @@ export type Relay = {
 };
 
 /** Streams with back-pressure. */
-export function createRelay(res: ServerResponse, it: Pick<Forwarding, "destination" | "traffic" | "log">): Relay {
+export function createRelay(res: ServerResponse, it: Forwarding): Relay {
   let isPassed = false;
   let left = Number.NaN;
   return {
     start(from, status, headers) {
       if (res.headersSent) return; // a body that was too large has been refused
       if (!isPassable(status, headers, it.traffic)) {
-        it.log.warn({ status, upstream: it.destination.upstream }, "a back end's reply can't be passed on");
+        it.log.warn(
+          { ...traces(it), status, upstream: it.destination.upstream },
+          "a back end's reply can't be passed on",
+        );
         sendReply(res, UPSTREAM_MAKES_NO_SENSE, it.destination.isDownload);
         return;
       }
@@ -45,10 +48,15 @@ export function createRelay(res: ServerResponse, it: Pick<Forwarding, "destinati
     },
     breakOff(err) {
       if (!isPassed || res.writableEnded) return;
-      it.log.debug({ err }, "a reply broke off");
+      it.log.debug({ ...traces(it), err }, "a reply broke off");
       res.destroy();
     },
   };
+}
+
+/** A log of its own for each request would cost more than most requests have to say. */
+export function traces({ requestId, client }: Pick<Forwarding, "requestId" | "client">): Record<string, string> {
+  return { requestId, ...client };
 }
 
 function replyHeaders(given: IncomingHttpHeaders, { replyHeaders: names }: Traffic): Record<string, string> {

@@ -128,7 +128,8 @@ function pass(
     traffic: TOOLS_TRAFFIC,
     identity: { "x-ats-namespace": namespaceId, [MACHINE_HEADER]: printMachine({ id, name, address }) },
     requestId,
-    log: door.ctx.log.child({ requestId, clientId }),
+    log: door.ctx.log,
+    client: { clientId },
     expectsContinue,
   });
 }
