@@ -13,6 +13,8 @@ export type DoorMetrics = {
   headerMode(state: "off" | "on" | "failed"): void;
   /** What the worker measured last, as lines of their own. */
   revocation(lines: readonly string[]): void;
+  /** What all gateways refused lately, as lines of their own. */
+  refusals(lines: readonly string[]): void;
   render(): string;
 };
 
@@ -21,6 +23,7 @@ export function createDoorMetrics(): DoorMetrics {
   let handshakes = 0;
   let headerMode = "off";
   let revocation: readonly string[] = [];
+  let refusals: readonly string[] = [];
   const failures = new Map<string, number>();
   const decisions = new Map<string, number>();
   const replies = new Map<string, number>();
@@ -43,6 +46,9 @@ export function createDoorMetrics(): DoorMetrics {
     revocation(lines) {
       revocation = lines;
     },
+    refusals(lines) {
+      refusals = lines;
+    },
     render: () =>
       [
         "# TYPE gatehouse_door_connections gauge",
@@ -64,6 +70,7 @@ export function createDoorMetrics(): DoorMetrics {
           (state) => `gatehouse_header_mode{state="${state}"} ${state === headerMode ? 1 : 0}`,
         ),
         ...revocation,
+        ...refusals,
         "# TYPE process_resident_memory_bytes gauge",
         `process_resident_memory_bytes ${process.memoryUsage().rss}`,
         "# TYPE process_cpu_seconds_total counter",

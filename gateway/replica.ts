@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Ctx } from "#lib/ctx.ts";
 import { VERSION } from "#lib/version.ts";
+import { readRefusalRates } from "#services/identity/service.ts";
 import {
   type Applied,
   acknowledgeChanges,
@@ -11,6 +12,7 @@ import {
 } from "#services/revocation/service.ts";
 import { renderCanary } from "./canary-metrics.ts";
 import type { DoorMetrics } from "./door-metrics.ts";
+import { renderRefusalRates } from "./refusal-metrics.ts";
 
 /** This process as the others see it: that it is there, and which changes it has in force. */
 export type GatewayReplica = {
@@ -20,6 +22,7 @@ export type GatewayReplica = {
 };
 
 const HEARD_EVERY_MS = 5_000;
+const RATES_EVERY_MS = 60_000;
 /** Acknowledgements of this long go in one statement. */
 const GATHER_MS = 50;
 const RETRY_MS = 1_000;
@@ -29,7 +32,7 @@ const MOST_WAITING = 10_000;
 /** Opens this process' entry among the gateways. While the database is away, nothing is lost but the times get later. */
 export function openReplica(
   ctx: Ctx,
-  at: { doorUrl: string; connections: () => number; metrics: Pick<DoorMetrics, "revocation"> },
+  at: { doorUrl: string; connections: () => number; metrics: Pick<DoorMetrics, "revocation" | "refusals"> },
 ): GatewayReplica {
   const replica = { id: randomUUID(), host: hostname(), doorUrl: at.doorUrl, version: VERSION };
   let waiting: Waiting = [];
@@ -45,6 +48,14 @@ export function openReplica(
   const heartbeat = setInterval(() => {
     if (!closed) hear().catch((err) => ctx.log.debug({ err }, "this gateway can't say that it is there"));
   }, HEARD_EVERY_MS);
+  const readRates = () => {
+    readRefusalRates(ctx).then(
+      (rates) => at.metrics.refusals(renderRefusalRates(rates)),
+      (err) => ctx.log.debug({ err }, "the rates of refusals can't be read"),
+    );
+  };
+  readRates();
+  const rateReading = setInterval(readRates, RATES_EVERY_MS);
 
   async function write(): Promise<void> {
     const batch = waiting;
@@ -76,6 +87,7 @@ export function openReplica(
     async close() {
       closed = true;
       clearInterval(heartbeat);
+      clearInterval(rateReading);
       clearTimeout(timer);
       await writing;
       await endGateway(ctx, replica.id).catch((err) => ctx.log.debug({ err }, "this gateway can't say goodbye"));
