@@ -124,14 +124,14 @@ async function answerRequest(state: State, asked: Asked): Promise<Answer> {
 
 async function byToken(
   { admission: { ctx } }: State,
-  { path }: Asked,
+  { path, peer: { address } }: Asked,
   { authorization, body }: { authorization: string; body: Buffer },
 ): Promise<Answer> {
   const bearer = /^bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(authorization)?.[1];
   const basic = readBasic(authorization);
   const judged = await judgeToken(ctx, bearer ?? basic?.secret ?? "");
   if ("refusal" in judged) return judged;
-  return enrolDevice(ctx, judged, { body, label: path.label, wish: basic?.clientId ?? null });
+  return enrolDevice(ctx, judged, { body, label: path.label, wish: basic?.clientId ?? null, address });
 }
 
 /** The refusals of the admission decision leave their traces there. */

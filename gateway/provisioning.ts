@@ -36,7 +36,7 @@ export async function provision(
   const { req, res } = exchange;
   if (exchange.expectsContinue) res.writeContinue();
   const body = await readBounded(req);
-  const answer = "refusal" in judged ? judged : await register(door.ctx, judged, body);
+  const answer = "refusal" in judged ? judged : await register(door.ctx, judged, { body, address: peer.address });
   if ("pkcs12" in answer) {
     door.metrics.decided("provisioned");
     res.writeHead(200, { "content-type": "application/x-pkcs12", "content-length": answer.pkcs12.length });
@@ -59,12 +59,16 @@ export function refuseDevice(log: DoorLog, res: ServerResponse, peer: Peer): voi
 
 type Answer = { pkcs12: Buffer } | { refusal: ProvisioningRefusal } | { reply: DoorReply };
 
-async function register(ctx: IdentityCtx, bootstrap: Bootstrap, body: Buffer | null): Promise<Answer> {
+async function register(
+  ctx: IdentityCtx,
+  bootstrap: Bootstrap,
+  { body, address }: { body: Buffer | null; address: string },
+): Promise<Answer> {
   if (body === null) return { reply: TOO_LARGE };
   const wish = ProvisionDevice.safeParse(parseJson(body));
   if (!wish.success) return { reply: NOT_UNDERSTOOD };
   try {
-    return await provisionDevice(ctx, bootstrap, wish.data);
+    return await provisionDevice(ctx, bootstrap, { ...wish.data, address });
   } catch (error) {
     if (!isAppError(error) || !error.code.startsWith("backend.")) throw error;
     ctx.log.warn({ err: error }, "a device could not be registered");

@@ -12,6 +12,11 @@ const PROVISIONING: Readonly<Record<ProvisioningRefusal["code"], true>> = {
   provisioning_expired: true,
   provisioning_exhausted: true,
   device_already_registered: true,
+  address_not_allowed: true,
+  subject_not_allowed: true,
+  key_type_not_allowed: true,
+  validity_too_long: true,
+  too_many_newcomers: true,
 };
 
 it("every code of the door is explained", () => {

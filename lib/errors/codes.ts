@@ -77,6 +77,7 @@ export const ERROR_CODES = [
   "csr.weak_key",
   "enrolment_token.not_found",
   "enrolment_token.used_up",
+  "authority.too_many_newcomers",
   "renewal_campaign.not_found",
   "notice.not_found",
   // OSTree objects

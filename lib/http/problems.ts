@@ -82,6 +82,7 @@ export const PROBLEMS = {
   "renewal_campaign.not_found": { status: 404, title: "Renewal campaign not found" },
   "notice.not_found": { status: 404, title: "Notice not found" },
   "enrolment_token.not_found": { status: 404, title: "Enrolment token not found" },
+  "authority.too_many_newcomers": { status: 429, title: "The authority had its newcomers of this hour" },
   "enrolment_token.used_up": { status: 409, title: "The enrolment token can't be used any more" },
   "device.not_found": { status: 404, title: "Device not found" },
   "device.conflict": { status: 409, title: "The name is taken" },

@@ -41,7 +41,7 @@ export type IssuedCredentials = IssuedCertificate & { readonly privateKeyPem: st
 const DAY_MS = 86_400_000;
 const CA_VALID_FOR_DAYS = 3653;
 /** Devices' clocks run late: a certificate is valid from a little before it is made. */
-const BACKDATED_MS = 3_600_000;
+export const BACKDATED_MS = 3_600_000;
 
 type NewCa = { commonName: string; now: Date; keyKind?: CaKeyKind; validForDays?: number };
 

@@ -3,16 +3,16 @@ import { SYSTEM } from "#lib/authz/actor.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
-import type { AdmissionPolicy, KnownAuthority } from "#lib/pki/admission.ts";
+import type { AdmissionPolicy, KnownAuthority, NewcomerRules } from "#lib/pki/admission.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
 import { DEVICE_ID_FIELDS, DEVICE_ID_FORMS, type DeviceIdRule } from "#lib/pki/device-id.ts";
-import { createBootstrapCa, createFleetCa, type IssuingCa, openIssuingCa } from "#lib/pki/issue.ts";
+import { BACKDATED_MS, createBootstrapCa, createFleetCa, type IssuingCa, openIssuingCa } from "#lib/pki/issue.ts";
 import { record } from "#services/audit/service.ts";
 import { ensureDoorCertificate } from "./door-certificate.ts";
 import { publishedAt } from "./published.ts";
 import { purposeOf } from "./sealing.ts";
 import * as store from "./store.ts";
-import { findIssuer } from "./store-issuing.ts";
+import { findIssuer, type IssuerRow } from "./store-issuing.ts";
 
 /** How every bootstrap authority's name begins: a hint that saves asking the database about strangers, never a proof. */
 export const BOOTSTRAP_CA_NAME = "Gatehouse bootstrap CA";
@@ -33,12 +33,39 @@ export async function ensureAuthorities(ctx: Ctx): Promise<void> {
  *
  * @throws AppError `keys.unsealable` | `internal.unavailable` (none that could is open)
  */
-export async function openFleetCa(ctx: Ctx): Promise<OpenedCa & { readonly certificateDays: number }> {
+export async function openFleetCa(ctx: Ctx): Promise<Issuer> {
   await ensureIssuingCa(ctx, "fleet");
   const row = await findIssuer(ctx.db, ctx.namespaceId, { now: ctx.clock() });
   if (row === null) throw noneOpen();
-  return { ...openStored(ctx, row), certificateDays: row.certificateDays };
+  return toIssuer(ctx, row);
 }
+
+/** An authority that can sign a device's certificate now, with its rules for that. */
+export type Issuer = OpenedCa & {
+  readonly name: string;
+  /** The life of what it signs, unless a shorter one is asked for. */
+  readonly certificateDays: number;
+  /** What it asks of devices that come or enrol by themselves. */
+  readonly newcomers: NewcomerRules;
+  /** CIDR; none: from anywhere. */
+  readonly sourceNetworks: readonly string[];
+};
+
+/** @throws AppError `keys.unsealable` */
+export function toIssuer(ctx: Pick<Ctx, "keys" | "config">, row: IssuerRow): Issuer {
+  const { id, name, certificate, sealedKey, certificateDays, sourceNetworks, ...newcomers } = row;
+  // From its first moment on, which lies before now.
+  const longest = newcomers.maxValidityDays === null ? certificateDays : newcomers.maxValidityDays - BACKDATED_DAYS;
+  return {
+    ...openStored(ctx, { id, certificate, sealedKey }),
+    name,
+    certificateDays: Math.min(certificateDays, longest),
+    newcomers,
+    sourceNetworks,
+  };
+}
+
+const BACKDATED_DAYS = BACKDATED_MS / 86_400_000;
 
 /**
  * The authority of the shared certificates with which devices register. Made when the first one is wanted.
@@ -117,6 +144,14 @@ export async function findGraceDays(
 ): Promise<number> {
   if (authorityId === null) return 0;
   return (await store.findGraceDays(tx, ctx.namespaceId, authorityId)) ?? 0;
+}
+
+/** How many newcomers an authority may have in an hour; null: any number. */
+export async function findNewcomerRate(
+  ctx: Pick<Ctx, "db" | "namespaceId">,
+  authorityId: string,
+): Promise<{ readonly authorityId: string; readonly newcomersPerHour: number | null }> {
+  return { authorityId, newcomersPerHour: await store.findNewcomersPerHour(ctx.db, ctx.namespaceId, authorityId) };
 }
 
 async function ensureIssuingCa(ctx: Ctx, kind: keyof typeof ISSUING): Promise<void> {

@@ -1,16 +1,7 @@
 import type { Ctx } from "#lib/ctx.ts";
 import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
-import { type OpenedCa, openStored } from "./authorities.ts";
+import { type Issuer, toIssuer } from "./authorities.ts";
 import { findIssuer, listPublished } from "./store-issuing.ts";
-
-/** An authority that can sign a device's certificate now, with its rules for that. */
-export type Issuer = OpenedCa & {
-  readonly name: string;
-  /** The life of what it signs, unless a shorter one is asked for. */
-  readonly certificateDays: number;
-  /** None: every strong one. */
-  readonly keyTypes: readonly string[];
-};
 
 /**
  * Opens the authority that is to sign for a device: the named one, or the newest open one.
@@ -21,10 +12,7 @@ export type Issuer = OpenedCa & {
 export async function openIssuer(ctx: Ctx, authorityId?: string): Promise<Issuer | null> {
   const wanted = { now: ctx.clock(), ...(authorityId === undefined ? {} : { id: authorityId }) };
   const row = await findIssuer(ctx.db, ctx.namespaceId, wanted);
-  if (row === null) return null;
-  const { name, keyTypes, maxValidityDays } = row;
-  const certificateDays = Math.min(row.certificateDays, maxValidityDays ?? row.certificateDays);
-  return { ...openStored(ctx, row), name, keyTypes, certificateDays };
+  return row === null ? null : toIssuer(ctx, row);
 }
 
 /** Authorities that sign for devices here, with what stands above them, the newest first. */

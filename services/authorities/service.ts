@@ -4,6 +4,8 @@ export {
   BOOTSTRAP_CA_NAME,
   ensureAuthorities,
   findGraceDays,
+  findNewcomerRate,
+  type Issuer,
   listAuthorityNames,
   listAuthorityProfiles,
   listKnownAuthorities,
@@ -20,7 +22,7 @@ export {
   loadDoorCertificate,
   loadDoorRootPem,
 } from "./door-certificate.ts";
-export { type Issuer, listPublishedAuthorities, openIssuer } from "./issuing.ts";
+export { listPublishedAuthorities, openIssuer } from "./issuing.ts";
 export { changeAuthority, createAuthority, uploadAuthority } from "./manage.ts";
 export { deleteAuthority, orderAuthorityProof, proveAuthority } from "./proof.ts";
 export { type CountCertificates, getAuthority, getAuthorityPem, listAuthorities } from "./read.ts";

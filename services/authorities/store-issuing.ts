@@ -6,8 +6,11 @@ const COLUMNS = {
   certificate: true,
   sealedKey: true,
   certificateDays: true,
-  maxValidityDays: true,
+  subjectPattern: true,
   keyTypes: true,
+  maxValidityDays: true,
+  newcomersPerHour: true,
+  sourceNetworks: true,
 } as const;
 
 export type IssuerRow = {
@@ -16,8 +19,11 @@ export type IssuerRow = {
   certificate: Uint8Array;
   sealedKey: Uint8Array;
   certificateDays: number;
-  maxValidityDays: number | null;
+  subjectPattern: string | null;
   keyTypes: string[];
+  maxValidityDays: number | null;
+  newcomersPerHour: number | null;
+  sourceNetworks: string[];
 };
 
 /**

@@ -101,6 +101,11 @@ export async function findGraceDays(db: DbOrTx, namespaceId: string, id: string)
   return row?.graceDays ?? null;
 }
 
+export async function findNewcomersPerHour(db: DbOrTx, namespaceId: string, id: string): Promise<number | null> {
+  const row = await db.authority.findFirst({ where: { namespaceId, id }, select: { newcomersPerHour: true } });
+  return row?.newcomersPerHour ?? null;
+}
+
 export async function insertAuthority(
   db: DbOrTx,
   namespaceId: string,

@@ -9,6 +9,7 @@ import { auditBackendChange } from "#services/audit/service.ts";
 import { openIssuer } from "#services/authorities/service.ts";
 import { findDeviceByOemId } from "#services/fleet/service.ts";
 import {
+  hadItsNewcomers,
   type IdentityCtx,
   isDeviceNamed,
   joinGroup,
@@ -16,8 +17,10 @@ import {
   lockDevice,
   recordFirst,
   registerDevice,
+  takeNewcomer,
   unregisterDevice,
 } from "#services/identity/service.ts";
+import { refuseByAddress, refuseByRate, refuseByRules } from "./newcomers.ts";
 import { type EnrolmentAnswer, type EnrolmentRefusal, refuse } from "./refusals.ts";
 import { isLive, isTurnedAway, type Order, readOrder, sign, uuidOfKey } from "./request.ts";
 import * as store from "./store.ts";
@@ -65,6 +68,8 @@ const SECRET = /^ght_[A-Za-z0-9_-]{43}$/;
  *
  * Asking again with the same key, after a lost reply, gives the same certificate and costs no use, even when it was the last one.
  *
+ * The rules that the authority has for newcomers hold here as at the door, asked of the certificate that the device would get.
+ *
  * @param asked.wish what the client calls itself; without it the request's common name, or else the UUID
  * @throws AppError `backend.*` (the registry) | `keys.unsealable`
  * @see RFC 7030 section 4.2.1
@@ -72,9 +77,11 @@ const SECRET = /^ght_[A-Za-z0-9_-]{43}$/;
 export async function enrolDevice(
   ctx: IdentityCtx,
   { token }: UsableToken,
-  asked: { body: Uint8Array; label: string | null; wish: string | null },
+  asked: { body: Uint8Array; label: string | null; wish: string | null; address: string },
 ): Promise<EnrolmentAnswer> {
   const issuer = await openIssuer(ctx, token.authorityId ?? undefined);
+  const elsewhere = refuseByAddress(issuer, asked.address);
+  if (elsewhere !== null) return elsewhere;
   const order = readOrder({ ...asked, issuer });
   if ("refusal" in order) return order;
   const { request } = order;
@@ -94,6 +101,10 @@ async function make(ctx: IdentityCtx, order: Order, newcomer: Newcomer): Promise
   const { token, deviceUuid, deviceId } = newcomer;
   const days = Math.min(token.certificateDays ?? order.issuer.certificateDays, order.issuer.certificateDays);
   const signed = await sign(ctx, order, { uuid: deviceUuid, days });
+  const unfit = refuseByRules(order.issuer, signed.certificate);
+  if (unfit !== null) return unfit;
+  const rate = { authorityId: order.issuer.authorityId, newcomersPerHour: order.issuer.newcomers.newcomersPerHour };
+  if (await hadItsNewcomers(ctx, rate)) return refuseByRate(order.issuer);
   const actor: Actor = { kind: "system", name: `enrolment token ${token.description}` };
   const entry = {
     action: "certificate.issue" as const,
@@ -111,6 +122,7 @@ async function make(ctx: IdentityCtx, order: Order, newcomer: Newcomer): Promise
           await finish(tx, { repeated: true });
           return known;
         }
+        await takeNewcomer(tx, ctx, rate);
         if (!(await store.takeUse(tx, ctx.namespaceId, { id: token.id, at: ctx.clock() }))) throw usedUp();
         await recordFirst(tx, ctx, actor, firstOf(order, newcomer, signed));
         const { fingerprint, serialHex } = signed.certificate;
@@ -120,10 +132,11 @@ async function make(ctx: IdentityCtx, order: Order, newcomer: Newcomer): Promise
     });
   } catch (error) {
     if (isAppError(error, "device.conflict")) return refuse("device_already_registered");
-    if (!isAppError(error, "enrolment_token.used_up")) throw error;
+    const isTooMany = isAppError(error, "authority.too_many_newcomers");
+    if (!isTooMany && !isAppError(error, "enrolment_token.used_up")) throw error;
     // Its id must stay free. Another request with the same key and another token may have got through meanwhile.
     if (!(await isDeviceNamed(ctx.db, ctx.namespaceId, deviceUuid))) await unregisterDevice(ctx, deviceUuid);
-    return refuseToken(token, "exhausted");
+    return isTooMany ? refuseByRate(order.issuer) : refuseToken(token, "exhausted");
   }
 }
 
@@ -136,6 +149,7 @@ function firstOf({ issuer }: Order, { token, deviceUuid, deviceId }: Newcomer, s
     hardwareId: token.hardwareId,
     state: policyOf(token),
     note: `Enrolled with the token ${token.description}`,
+    enrolledWith: token.id,
   };
 }
 

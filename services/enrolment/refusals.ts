@@ -23,6 +23,11 @@ export const ENROLMENT_REFUSALS = [
   "too_many_renewals",
   "authority_not_offered",
   "no_issuing_authority",
+  "address_not_allowed",
+  "subject_not_allowed",
+  "key_type_not_allowed",
+  "validity_too_long",
+  "too_many_newcomers",
 ] as const;
 
 /** What came of asking for a certificate. */
@@ -63,4 +68,18 @@ const REASONS: Readonly<Record<EnrolmentRefusal["code"], Pick<EnrolmentRefusal, 
   too_many_renewals: { status: 429, sentence: "This device had too many certificates within a day. Try again later." },
   authority_not_offered: { status: 403, sentence: "The authority of this address is not the one that issues to you." },
   no_issuing_authority: { status: 503, sentence: "No authority is open here that issues certificates for devices." },
+  address_not_allowed: { status: 403, sentence: "The authority takes no devices from this address." },
+  subject_not_allowed: {
+    status: 403,
+    sentence: "The authority takes no newcomers with a subject such as is issued here.",
+  },
+  key_type_not_allowed: { status: 403, sentence: "The authority takes no newcomers with a key of this kind." },
+  validity_too_long: {
+    status: 403,
+    sentence: "The authority takes no newcomers with a certificate of such a long life.",
+  },
+  too_many_newcomers: {
+    status: 429,
+    sentence: "Too many new devices of this authority came in the last hour. Try again later.",
+  },
 };

@@ -28,7 +28,7 @@ export function readOrder(asked: {
   if (issuer === null) return refuse("no_issuing_authority");
   if (label !== null && label !== issuer.authorityId && label !== issuer.name) return refuse("authority_not_offered");
   try {
-    return { issuer, request: readRequest(asked.body, issuer.keyTypes) };
+    return { issuer, request: readRequest(asked.body, issuer.newcomers.keyTypes) };
   } catch (error) {
     if (isAppError(error, "csr.malformed")) return refuse("csr_malformed");
     if (isAppError(error, "csr.bad_proof")) return refuse("csr_bad_proof");

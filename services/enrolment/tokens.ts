@@ -16,6 +16,7 @@ import { record } from "#services/audit/service.ts";
 import { openIssuer } from "#services/authorities/service.ts";
 import { assertGroup, type IdentityCtx } from "#services/identity/service.ts";
 import { handoutOf, readEstAddress } from "./handout.ts";
+import { takesIssuedSubjects } from "./newcomers.ts";
 import * as store from "./store.ts";
 
 const DAY_MS = 86_400_000;
@@ -24,7 +25,8 @@ const DAY_MS = 86_400_000;
  * Makes a secret with which a bounded number of devices ask for their first certificate.
  *
  * @returns the secret too, alone and as a command: only its hash is kept
- * @throws AppError `auth.forbidden` | `request.invalid` (no static group, or no authority that issues, of this id) |
+ * @throws AppError `auth.forbidden` | `request.invalid` (no static group, or no authority that issues, of this id; or one whose rules no
+ *   certificate that is issued here could meet) |
  *   `keys.unsealable` | `backend.*` (the registry, asked about the group)
  */
 export async function createEnrolmentToken(
@@ -107,8 +109,15 @@ export async function getEstAddress(ctx: Ctx, actor: Actor): Promise<EstAddress>
 }
 
 async function assertAuthority(ctx: Ctx, authorityId: string | undefined): Promise<void> {
-  if (authorityId === undefined || (await openIssuer(ctx, authorityId)) !== null) return;
-  throw new AppError("request.invalid", "authorityId is not the id of an open authority that issues here.");
+  const issuer = await openIssuer(ctx, authorityId);
+  if (authorityId !== undefined && issuer === null) {
+    throw new AppError("request.invalid", "authorityId is not the id of an open authority that issues here.");
+  }
+  if (issuer === null || takesIssuedSubjects(issuer)) return;
+  throw new AppError(
+    "request.invalid",
+    `${issuer.name} takes only newcomers whose subject is like ${issuer.newcomers.subjectPattern}. What is issued here has a UUID alone as its common name (CN=…): let the pattern take that, or choose another authority.`,
+  );
 }
 
 function toDto(row: store.TokenRow, now: Date): EnrolmentToken {

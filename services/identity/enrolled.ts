@@ -37,7 +37,7 @@ export async function recordFirst(
   tx: Tx,
   ctx: Ctx,
   actor: Actor,
-  made: Enrolled & { state: "allowed" | "pending" },
+  made: Enrolled & { state: "allowed" | "pending"; enrolledWith: string },
 ): Promise<void> {
   const { deviceUuid, deviceId, state, certificate } = made;
   const now = ctx.clock();
@@ -72,6 +72,7 @@ type Inserted = Enrolled & {
   state: "allowed" | "pending";
   decided: { at: Date; by: string } | null;
   renewalOf?: string;
+  enrolledWith?: string;
   simulated?: boolean;
 };
 
@@ -91,6 +92,7 @@ async function insert(tx: Tx, ctx: Ctx, made: Inserted): Promise<void> {
     seen: null,
     decided: made.decided,
     ...(made.renewalOf === undefined ? {} : { renewalOf: made.renewalOf }),
+    ...(made.enrolledWith === undefined ? {} : { enrolledWith: made.enrolledWith }),
   });
 }
 

@@ -97,5 +97,5 @@ export async function signDevice(
     publicKey: key.publicKey,
     now: ctx.clock(),
   });
-  return { ...issued, privateKeyPem: key.privateKeyPem, authorityId: ca.authorityId };
+  return { ...issued, privateKeyPem: key.privateKeyPem, authorityId: ca.authorityId, issuer: ca };
 }

@@ -4,19 +4,23 @@ import type { ProvisionDevice } from "#lib/contracts/ota/provisioning.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { publishEvent } from "#lib/db/events.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
+import { isFrom, misfitOf } from "#lib/pki/admission.ts";
 import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
 import { makePkcs12 } from "#lib/pki/pkcs12.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
 import {
   announceChange,
   BOOTSTRAP_CA_NAME,
+  type Issuer,
   loadDoorRootPem,
   noteServerCaGiven,
 } from "#services/authorities/service.ts";
 import { findDeviceByOemId, recordActivity, setCertificate, showNewDevice } from "#services/fleet/service.ts";
 import { policyOf } from "./bootstrap.ts";
 import type { IdentityCtx } from "./ctx.ts";
+import { lockDevice } from "./enrolled.ts";
 import { signDevice } from "./issue.ts";
+import { hadItsNewcomers, type NewcomerRate, takeNewcomer } from "./newcomers.ts";
 import { joinGroup, registerDevice, unregisterDevice } from "./registration.ts";
 import * as store from "./store.ts";
 import * as bootstrap from "./store-bootstrap.ts";
@@ -29,9 +33,12 @@ export type ProvisioningRefusal = {
     | "provisioning_not_yet_valid"
     | "provisioning_expired"
     | "provisioning_exhausted"
-    | "device_already_registered";
+    | "device_already_registered"
+    | "address_not_allowed"
+    | "too_many_newcomers"
+    | NonNullable<ReturnType<typeof misfitOf>>;
   readonly sentence: string;
-  readonly status: 403 | 409;
+  readonly status: 403 | 409 | 429;
 };
 
 /** A shared certificate that may register a device now. */
@@ -71,7 +78,7 @@ export async function judgeBootstrap(
 export async function provisionDevice(
   ctx: IdentityCtx,
   { credential }: Bootstrap,
-  input: ProvisionDevice,
+  input: ProvisionDevice & { address: string },
 ): Promise<{ readonly deviceUuid: string; readonly pkcs12: Buffer } | { readonly refusal: ProvisioningRefusal }> {
   // Looked up first, so that a client which asks every few seconds leaves no trail of audit entries.
   if ((await findDeviceByOemId(ctx.db, ctx.namespaceId, input.deviceId)) !== null)
@@ -80,6 +87,8 @@ export async function provisionDevice(
   const validForDays = Math.min(input.ttl ?? credential.certificateDays, credential.certificateDays);
   const rootPem = await loadDoorRootPem(ctx);
   const signed = await signDevice(ctx, { deviceUuid, validForDays });
+  const barred = await refuseByRules(ctx, signed, input.address);
+  if (barred !== null) return { refusal: barred };
   const pkcs12 = makePkcs12({ ...signed, authorities: [parseCertificate(rootPem)], password: "" });
   const actor: Actor = { kind: "system", name: `provisioning credential ${credential.description}` };
   const entry = {
@@ -92,6 +101,8 @@ export async function provisionDevice(
       await registerDevice(ctx, { uuid: deviceUuid, deviceId: input.deviceId });
       const joined = await joinGroup(ctx, credential.groupId, deviceUuid);
       await ctx.db.$transaction(async (tx) => {
+        await lockDevice(tx, ctx, deviceUuid);
+        await takeNewcomer(tx, ctx, rateOf(signed.issuer));
         const use = { id: credential.id, at: ctx.clock() };
         if (!(await bootstrap.takeUse(tx, ctx.namespaceId, use))) throw usedUp();
         await recordProvisioned(tx, ctx, actor, { credential, deviceUuid, deviceId: input.deviceId, signed });
@@ -104,9 +115,26 @@ export async function provisionDevice(
     if (isAppError(error, "device.conflict")) return { refusal: ALREADY_REGISTERED };
     await unregisterDevice(ctx, deviceUuid);
     if (isAppError(error, "provisioning_credential.used_up")) return { refusal: EXHAUSTED };
+    if (isAppError(error, "authority.too_many_newcomers")) return { refusal: RULES.too_many_newcomers };
     throw error;
   }
   return { deviceUuid, pkcs12 };
+}
+
+/** The rules that the authority has for newcomers hold here as at the door, asked of the certificate that the device would get. */
+async function refuseByRules(
+  ctx: Ctx,
+  { issuer, certificate }: Awaited<ReturnType<typeof signDevice>>,
+  address: string,
+): Promise<ProvisioningRefusal | null> {
+  if (!isFrom(issuer.sourceNetworks, address)) return RULES.address_not_allowed;
+  const misfit = misfitOf(certificate, issuer.newcomers);
+  if (misfit !== null) return RULES[misfit];
+  return (await hadItsNewcomers(ctx, rateOf(issuer))) ? RULES.too_many_newcomers : null;
+}
+
+function rateOf({ authorityId, newcomers }: Issuer): NewcomerRate {
+  return { authorityId, newcomersPerHour: newcomers.newcomersPerHour };
 }
 
 type Provisioned = {
@@ -136,6 +164,7 @@ async function recordProvisioned(
     name: deviceId,
     hardwareId: credential.hardwareId,
     note: `Registered with the provisioning credential ${credential.description}`,
+    enrolledWith: credential.id,
     issuedHere: true,
     simulated: false,
     createdAt: now,
@@ -178,6 +207,33 @@ const EXHAUSTED: ProvisioningRefusal = {
   status: 403,
   sentence: "As many devices as this provisioning certificate is good for have registered with it.",
 };
+const RULES = {
+  address_not_allowed: {
+    code: "address_not_allowed",
+    status: 403,
+    sentence: "The authority that would issue takes no devices from this address.",
+  },
+  subject_not_allowed: {
+    code: "subject_not_allowed",
+    status: 403,
+    sentence: "The authority that would issue takes no newcomers with a subject such as is issued here.",
+  },
+  key_type_not_allowed: {
+    code: "key_type_not_allowed",
+    status: 403,
+    sentence: "The authority that would issue takes no newcomers with a P-256 key, as it is made here.",
+  },
+  validity_too_long: {
+    code: "validity_too_long",
+    status: 403,
+    sentence: "The authority that would issue takes no newcomers with a certificate of such a long life.",
+  },
+  too_many_newcomers: {
+    code: "too_many_newcomers",
+    status: 429,
+    sentence: "Too many new devices of this authority came in the last hour. Try again later.",
+  },
+} as const satisfies Partial<Record<ProvisioningRefusal["code"], ProvisioningRefusal>>;
 const ALREADY_REGISTERED: ProvisioningRefusal = {
   code: "device_already_registered",
   status: 409,

@@ -28,6 +28,7 @@ export {
 } from "./enrolled.ts";
 export { issueDevice } from "./issue.ts";
 export { findKnownCertificate } from "./known.ts";
+export { hadItsNewcomers, takeNewcomer } from "./newcomers.ts";
 export {
   type Bootstrap,
   judgeBootstrap,

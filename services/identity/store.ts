@@ -159,14 +159,19 @@ export async function endOthers(
   return rows.map(({ fingerprint }) => fingerprint);
 }
 
-/** How many certificates of an authority came for the first time since then. */
+/** How many certificates of an authority came for the first time since then, or were issued to devices that enrolled by themselves. */
 export async function countNewcomers(
   db: DbOrTx,
   namespaceId: string,
   of: { authorityId: string; since: Date },
 ): Promise<number> {
   return db.deviceCertificate.count({
-    where: { namespaceId, authorityId: of.authorityId, issuedHere: false, createdAt: { gte: of.since } },
+    where: {
+      namespaceId,
+      authorityId: of.authorityId,
+      createdAt: { gte: of.since },
+      OR: [{ issuedHere: false }, { enrolledWith: { not: null } }],
+    },
   });
 }
 
@@ -202,6 +207,8 @@ export type NewCertificate = {
   decided: { at: Date; by: string } | null;
   /** Fingerprint of the certificate that asked for this one. */
   renewalOf?: string;
+  /** The enrolment token or shared credential with which its device came by itself. */
+  enrolledWith?: string;
 };
 
 /** @returns false when the fingerprint already has a row */
@@ -227,6 +234,7 @@ export async function insertCertificate(db: DbOrTx, namespaceId: string, row: Ne
         decidedAt: row.decided?.at ?? null,
         decidedBy: row.decided?.by ?? null,
         renewalOf: row.renewalOf ?? null,
+        enrolledWith: row.enrolledWith ?? null,
       },
     ],
     skipDuplicates: true,

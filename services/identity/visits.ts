@@ -2,16 +2,18 @@ import { SYSTEM } from "#lib/authz/actor.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { type DbOrTx, lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
+import { isAppError } from "#lib/errors/app-error.ts";
 import type { KnownCertificate } from "#lib/pki/admission.ts";
 import { allowlistKeysOf } from "#lib/pki/allowlist-value.ts";
 import { type CertificateFacts, certificatePem } from "#lib/pki/certificates.ts";
 import type { DeviceIdentity } from "#lib/pki/device-id.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
-import { listKnownAuthorities } from "#services/authorities/service.ts";
+import { findNewcomerRate, listKnownAuthorities } from "#services/authorities/service.ts";
 import { showNewDevice, touchDevices } from "#services/fleet/service.ts";
 import { createNamed, preassign, preassignedBy } from "./arrivals.ts";
 import type { IdentityCtx } from "./ctx.ts";
 import { applyDecision, lockCertificate, lockOf } from "./decisions.ts";
+import { countLastHour, hadItsNewcomers, type NewcomerRate, takeNewcomer } from "./newcomers.ts";
 import { admitRenewal } from "./renewals.ts";
 import * as store from "./store.ts";
 import * as allowlist from "./store-allowlist.ts";
@@ -43,11 +45,10 @@ export async function readAdmissionFacts(
 ): Promise<AdmissionFacts> {
   const row = await store.findByIdentity(db, namespaceId, leaf);
   if (row !== null && row.state !== "pending") return { ...NEWCOMER, known: knownOf(row) };
-  const since = new Date(now.getTime() - HOUR_MS);
   const { fingerprint } = leaf;
   const [other, newcomersLastHour, entry] = await Promise.all([
     device === null ? null : store.findOtherAllowed(db, namespaceId, { deviceUuid: device.uuid, fingerprint }),
-    row === null ? store.countNewcomers(db, namespaceId, { authorityId, since }) : 0,
+    row === null ? countLastHour(db, namespaceId, { authorityId, now }) : 0,
     allowlist.findUsableEntry(db, namespaceId, { keys: allowlistKeysOf(leaf, authorityId), now }),
   ]);
   return {
@@ -79,7 +80,6 @@ export async function readDecidedFacts(
   );
 }
 
-const HOUR_MS = 3_600_000;
 const NEWCOMER = { allowlisted: false, otherAllowedCount: 0, newcomersLastHour: 0 } as const;
 
 function knownOf(row: store.StandingRow): KnownCertificate {
@@ -94,21 +94,31 @@ export type Visit = {
   readonly address: string;
 };
 
-/** A genuine newcomer that waits for a person leaves a row. Repeating it is fine. */
+/** A genuine newcomer that waits for a person leaves a row, unless its authority had its newcomers meanwhile. Repeating it is fine. */
 export async function recordPending(ctx: Ctx, visit: Visit): Promise<void> {
   const { fingerprint } = visit.leaf;
-  await ctx.db.$transaction(async (tx) => {
-    await lockInTransaction(tx, `certificate:${ctx.namespaceId}:${fingerprint}`);
-    if ((await store.findCertificate(tx, ctx.namespaceId, fingerprint)) !== null) return;
-    await insertVisited(tx, ctx, visit);
-    await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: fingerprint });
-  });
+  const rate = await findNewcomerRate(ctx, visit.authorityId);
+  const keys = allowlistKeysOf(visit.leaf, visit.authorityId);
+  try {
+    await ctx.db.$transaction(async (tx) => {
+      await lockInTransaction(tx, `certificate:${ctx.namespaceId}:${fingerprint}`);
+      if ((await store.findCertificate(tx, ctx.namespaceId, fingerprint)) !== null) return;
+      // Who is expected is no rush of strangers.
+      const isExpected = async () =>
+        (await allowlist.findUsableEntry(tx, ctx.namespaceId, { keys, now: ctx.clock() })) !== null;
+      if (rate.newcomersPerHour !== null && !(await isExpected())) await takeNewcomer(tx, ctx, rate);
+      await insertVisited(tx, ctx, visit);
+      await publishEvent(tx, ctx.namespaceId, { topic: "certificate", subjectId: fingerprint });
+    });
+  } catch (error) {
+    if (!isAppError(error, "authority.too_many_newcomers")) throw error;
+  }
 }
 
 /**
  * Lets an allowlisted certificate, or one whose authority admits all, in at its first visit: makes the registry's device, then
- * records it as allowed. Ask for the decision again afterwards: another certificate of the device, or another one that the same entry
- * of the allowlist names, may have been faster.
+ * records it as allowed. Ask for the decision again afterwards: another certificate of the device, another one that the same entry
+ * of the allowlist names, or as many newcomers as its authority may have in an hour, may have been faster.
  *
  * @throws AppError `backend.*` | `device.conflict`
  */
@@ -122,6 +132,9 @@ export async function admitNewcomer(ctx: IdentityCtx, visit: Visit): Promise<voi
   const listed = await allowlist.findUsableEntry(ctx.db, ctx.namespaceId, { keys, now: ctx.clock() });
   // The entry that let it in may have been taken away since: nobody comes in on the strength of a decision that was.
   if (listed === null && !(await admitsAll(ctx, visit.authorityId))) return recordPending(ctx, visit);
+  const rate = await findNewcomerRate(ctx, visit.authorityId);
+  const isExpected = listed !== null || row !== null;
+  if (!isExpected && (await hadItsNewcomers(ctx, rate))) return;
   const name = listed?.name ?? row?.name ?? device.id;
   const entry = {
     action: "certificate.approve" as const,
@@ -133,28 +146,38 @@ export async function admitNewcomer(ctx: IdentityCtx, visit: Visit): Promise<voi
       ...(listed === null ? {} : { allowlistEntry: listed.id, kind: listed.kind }),
     },
   };
-  await auditBackendChange(ctx, { actor: SYSTEM, entry }, async (finish) => {
-    await createNamed(ctx, { ...device, name, certificatePem: certificatePem(visit.leaf) });
-    const failed = await preassign(ctx, device, preassignedBy(listed));
-    await ctx.db.$transaction(async (tx) => {
-      const state = await allowVisited(tx, ctx, { visit, device: { ...device, name }, listed });
-      await finish(tx, { state, ...(failed.length === 0 ? {} : { failure: failed }) });
+  try {
+    await auditBackendChange(ctx, { actor: SYSTEM, entry }, async (finish) => {
+      await createNamed(ctx, { ...device, name, certificatePem: certificatePem(visit.leaf) });
+      const failed = await preassign(ctx, device, preassignedBy(listed));
+      await ctx.db.$transaction(async (tx) => {
+        const state = await allowVisited(tx, ctx, { visit, device: { ...device, name }, listed, rate });
+        await finish(tx, { state, ...(failed.length === 0 ? {} : { failure: failed }) });
+      });
     });
-  });
+  } catch (error) {
+    // Others came in the same moment. The registry may have had the device before, so there it stays.
+    if (!isAppError(error, "authority.too_many_newcomers")) throw error;
+  }
 }
 
 type Arrival = {
   visit: Visit;
   device: DeviceIdentity & { name: string };
   listed: allowlist.AllowlistRow | null;
+  rate: NewcomerRate;
 };
 
-async function allowVisited(tx: Tx, ctx: Ctx, { visit, device, listed }: Arrival): Promise<string> {
+/** @throws AppError `authority.too_many_newcomers` */
+async function allowVisited(tx: Tx, ctx: Ctx, { visit, device, listed, rate }: Arrival): Promise<string> {
   const { fingerprint } = visit.leaf;
   const at = ctx.clock();
   await lockInTransaction(tx, `certificate:${ctx.namespaceId}:${fingerprint}`);
   await lockInTransaction(tx, lockOf(ctx, device.uuid));
-  if ((await store.findCertificate(tx, ctx.namespaceId, fingerprint)) === null) await insertVisited(tx, ctx, visit);
+  if ((await store.findCertificate(tx, ctx.namespaceId, fingerprint)) === null) {
+    if (listed === null) await takeNewcomer(tx, ctx, rate);
+    await insertVisited(tx, ctx, visit);
+  }
   const locked = await lockCertificate(tx, ctx, fingerprint);
   if (locked.state !== "pending") return locked.state;
   const conflict = await store.findOtherAllowed(tx, ctx.namespaceId, { deviceUuid: device.uuid, fingerprint });

@@ -55,7 +55,7 @@ async function register(deviceId: string, groupId?: string) {
   const row = await ctx.db.bootstrapCredential.findUniqueOrThrow({ where: { id: credential.id } });
   const judged = await judgeBootstrap(ctx, parseCertificate(row.certificate));
   if (judged === null || "refusal" in judged) throw new Error("the credential should do");
-  return provisionDevice(ctx, judged, { deviceId });
+  return provisionDevice(ctx, judged, { deviceId, address: "192.0.2.9" });
 }
 
 it("registers, joins its group, waits, is approved and goes, in the registry's own rows", async () => {

@@ -81,7 +81,11 @@ async function register(leaf: Parameters<typeof judgeBootstrap>[1], deviceId: st
   const judged = await judgeBootstrap(world.ctx, leaf);
   if (judged === null) return "no bootstrap certificate";
   if ("refusal" in judged) return judged.refusal.code;
-  const answer = await provisionDevice(world.ctx, judged, { deviceId, ...(ttl === undefined ? {} : { ttl }) });
+  const answer = await provisionDevice(world.ctx, judged, {
+    deviceId,
+    address: "192.0.2.9",
+    ...(ttl === undefined ? {} : { ttl }),
+  });
   return "refusal" in answer ? answer.refusal.code : answer;
 }
 
