@@ -5,6 +5,7 @@ type Method = ContractEndpoint["method"];
 const DOOR = "gateway/tests/mender-door.test.ts";
 const PREAUTHORIZE = "services/mender/tests/preauthorize.test.ts";
 const FLEET = "services/mender/tests/fleet.test.ts";
+const CONTRACT = "gateway/tests/mender-contract.test.ts";
 const CLIENT = "tests/system/mender.test.ts";
 const UPDATE = "and it installs an update that it fetches through the door";
 
@@ -25,6 +26,7 @@ const served = (method: Method, path: string, contract: string, test: [string, s
 const called = (method: Method, path: string, contract: string, test: [string, string]) =>
   shown(method, path, { form: "called", contract, test });
 
+const EACH_CALL = "reaches the server with its exact path and body";
 const ONE_TO_ONE = "passes one to one: statuses, bodies, ranges, encodings, and the two ways in which a token ends";
 
 export const MENDER_ENDPOINTS: readonly ContractEndpoint[] = [
@@ -33,9 +35,19 @@ export const MENDER_ENDPOINTS: readonly ContractEndpoint[] = [
     "is preauthorized with the certificate's key, passed on byte for byte, and its answer is the device's",
   ]),
   served("PUT", "/api/devices/v1/inventory/device/attributes", "3", [DOOR, ONE_TO_ONE]),
+  served("PATCH", "/api/devices/v1/inventory/device/attributes", "3", [CONTRACT, EACH_CALL]),
   served("POST", "/api/devices/v2/deployments/device/deployments/next", "3", [CLIENT, UPDATE]),
   served("POST", "/api/devices/v1/deployments/device/deployments/next", "3", [CLIENT, UPDATE]),
+  served("GET", "/api/devices/v1/deployments/device/deployments/next", "3", [CONTRACT, EACH_CALL]),
   served("PUT", "/api/devices/v1/deployments/device/deployments/:id/status", "3", [CLIENT, UPDATE]),
+  served("PUT", "/api/devices/v1/deployments/device/deployments/:id/log", "3", [CONTRACT, EACH_CALL]),
+  served("GET", "/api/devices/v2/deployments/device/deployments/:id/update_control_map", "3", [CONTRACT, EACH_CALL]),
+  served("GET", "/api/devices/v1/deviceconfig/configuration", "3", [CONTRACT, EACH_CALL]),
+  served("PUT", "/api/devices/v1/deviceconfig/configuration", "3", [CONTRACT, EACH_CALL]),
+  served("GET", "/api/devices/v1/deployments/download/configuration/:deployment/:type/:device", "3", [
+    CONTRACT,
+    "for a signed download needs no token, and the server judges its signature",
+  ]),
   served("GET", "/api/devices/v1/deployments/download/*", "3", [DOOR, ONE_TO_ONE]),
   served("GET", "/api/devices/v1/deviceconnect/connect", "3", [
     "gateway/tests/mender-upgrade.test.ts",
@@ -66,28 +78,38 @@ export const MENDER_ENDPOINTS: readonly ContractEndpoint[] = [
     FLEET,
     "is carried over: the key is rejected at the server, once, and the device keeps its place there",
   ]),
-  {
-    method: "DELETE",
-    path: "/api/management/v2/devauth/devices/:id",
-    contract: "mender.md 4.1, 5.4",
-    absent: "Decommissioning is undone by the device's next request; a revocation rejects its key instead.",
-  },
-  {
-    method: "DELETE",
-    path: "/api/management/v2/devauth/tokens/:jti",
-    contract: "mender.md 4.1, 5.4",
-    absent: "Not durable: the device authenticates again. Rejecting its key deletes the token, too.",
-  },
-  {
-    method: "POST",
-    path: "/api/management/v2/inventory/filters/search",
-    contract: "mender.md 4.2",
-    absent: "The fleet index shows states; what Mender's inventory holds is looked at in Mender.",
-  },
-  {
-    method: "POST",
-    path: "/api/management/v1/deployments/deployments",
-    contract: "mender.md 4.3",
-    absent: "Deployments are made in Mender; the door carries what devices ask about them.",
-  },
+  ...absent("4.1, 5.4", "What it does is undone by the device's next request; a revocation rejects the key instead.", [
+    ["DELETE", "/api/management/v2/devauth/devices/:id"],
+    ["DELETE", "/api/management/v2/devauth/devices/:id/auth/:aid"],
+    ["DELETE", "/api/management/v2/devauth/tokens/:jti"],
+  ]),
+  ...absent("4.1", "The device itself is read, which says as much and its keys, too.", [
+    ["GET", "/api/management/v2/devauth/devices/:id/auth/:aid/status"],
+    ["GET", "/api/management/v2/devauth/devices/count"],
+    ["GET", "/api/management/v2/devauth/limits/max_devices"],
+  ]),
+  ...absent("1", "One token is shared by all processes and outlives each; a person makes personal access tokens.", [
+    ["POST", "/api/management/v1/useradm/auth/logout"],
+    ["POST", "/api/management/v1/useradm/settings/tokens"],
+  ]),
+  ...absent("4.2", "The fleet index shows states; what Mender's inventory holds is looked at in Mender.", [
+    ["POST", "/api/management/v2/inventory/filters/search"],
+    ["GET", "/api/management/v2/inventory/filters/attributes"],
+    ["GET", "/api/management/v1/inventory/devices"],
+    ["GET", "/api/management/v1/inventory/groups"],
+  ]),
+  ...absent("4.3", "Deployments are made in Mender; the door carries what devices ask about them.", [
+    ["GET", "/api/management/v2/deployments/deployments"],
+    ["POST", "/api/management/v1/deployments/deployments"],
+    ["POST", "/api/management/v1/deployments/artifacts"],
+    ["GET", "/api/management/v2/deployments/artifacts"],
+  ]),
 ];
+
+function absent(
+  contract: string,
+  reason: string,
+  endpoints: readonly (readonly [method: Method, path: string])[],
+): ContractEndpoint[] {
+  return endpoints.map(([method, path]) => ({ method, path, contract: `mender.md ${contract}`, absent: reason }));
+}

@@ -11,9 +11,14 @@ export type Deployments = {
   readonly statuses: string[];
   readonly logs: unknown[];
   readonly inventories: unknown[];
+  /** Ids of those that a person aborted. */
+  readonly aborted: Set<string>;
 };
 
 const AUTH = "/api/devices/v1/authentication/auth_requests";
+const CONFIGURATION_DOWNLOAD = "/api/devices/v1/deployments/download/configuration/";
+const STATUSES =
+  /^(downloading|installing|rebooting|pause_before_(installing|rebooting|committing)|success|failure|already-installed)$/;
 const DEPLOYMENTS = "/api/devices/v1/deployments/device/deployments";
 
 /** The device API. @see docs/contracts/mender.md sections 2 and 3 */
@@ -24,17 +29,23 @@ export function answerDevice(state: MenderState, deployments: Deployments, excha
     if (req.method !== "POST") return fail(exchange, 405, "method not allowed");
     return authenticate(state, exchange);
   }
+  if (path.startsWith(CONFIGURATION_DOWNLOAD)) return downloadConfiguration(exchange);
   const judged = state.judgeDeviceToken(bearer(exchange));
   if (judged !== 200) return empty(exchange, judged);
   if (path === "/api/devices/v1/inventory/device/attributes") {
     if (req.method !== "PUT" && req.method !== "PATCH") return fail(exchange, 405, "method not allowed");
-    deployments.inventories.push(JSON.parse(exchange.body.toString("utf8")));
+    const attributes = readList(exchange);
+    if (attributes === null || attributes.length > 100) return fail(exchange, 400, "failed to decode request body");
+    deployments.inventories.push(attributes);
     return empty(exchange, 200);
+  }
+  if (path === "/api/devices/v1/deviceconfig/configuration") {
+    return req.method === "GET" ? json(exchange, 200, { timezone: "UTC" }) : empty(exchange, 204);
   }
   if (path === `${DEPLOYMENTS}/next`) return next(deployments, exchange);
   const [, id, what] = /\/deployments\/([^/]+)\/(status|log)$/.exec(path) ?? [];
   if (path.startsWith(`${DEPLOYMENTS}/`) && id !== undefined && req.method === "PUT") {
-    return report(deployments, exchange, what === "log" ? "log" : "status");
+    return what === "log" ? log(deployments, exchange) : report(deployments, exchange, id);
   }
   return fail(exchange, 404, "not found");
 }
@@ -76,16 +87,44 @@ function next(deployments: Deployments, exchange: Exchange): Answered {
   });
 }
 
-function report(deployments: Deployments, exchange: Exchange, what: "status" | "log"): Answered {
+function report(deployments: Deployments, exchange: Exchange, id: string): Answered {
   const given = readJson(exchange);
   if (given === null) return "answered";
-  if (what === "log") deployments.logs.push(given);
-  else {
-    const status = String(given.status);
-    deployments.statuses.push(status);
-    if (status === "success" || status === "failure") deployments.offered = null;
-  }
+  const status = String(given.status);
+  if (!STATUSES.test(status)) return fail(exchange, 400, "status: must be a valid value.");
+  if (deployments.aborted.has(id)) return fail(exchange, 409, "deployment aborted");
+  if (deployments.offered?.id !== id) return fail(exchange, 404, "deployment not found");
+  deployments.statuses.push(status);
+  if (status === "success" || status === "failure") deployments.offered = null;
   return empty(exchange, 204);
+}
+
+function log(deployments: Deployments, exchange: Exchange): Answered {
+  const given = readJson(exchange);
+  if (given === null) return "answered";
+  if (!Array.isArray(given.messages) || given.messages.length === 0) return fail(exchange, 400, "messages: too few");
+  deployments.logs.push(given);
+  return empty(exchange, 204);
+}
+
+/** Signed, not authenticated: the signature is over method, path and end. */
+function downloadConfiguration(exchange: Exchange): Answered {
+  const { query, res } = exchange;
+  const isRight = query.get("x-men-signature") === "right" && new Date(query.get("x-men-expire") ?? "") > new Date();
+  if (!isRight) return fail(exchange, 403, "signature invalid or expired");
+  const artifact = Buffer.alloc(4_096, "configuration");
+  res.writeHead(200, { "content-type": "application/vnd.mender-artifact", "content-length": artifact.length });
+  res.end(artifact);
+  return "answered";
+}
+
+function readList({ body }: Exchange): unknown[] | null {
+  try {
+    const value: unknown = JSON.parse(body.toString("utf8"));
+    return Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
 }
 
 function tryParse(text: string): Record<string, unknown> | null {

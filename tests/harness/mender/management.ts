@@ -18,7 +18,12 @@ export async function answerManagement(state: MenderState, exchange: Exchange): 
   if (path === `${DEVAUTH}/devices` && req.method === "GET") return list(state, exchange, listFilter(exchange));
   if (path === `${DEVAUTH}/devices` && req.method === "POST") return preauthorize(state, exchange);
   if (path === `${DEVAUTH}/devices/search` && req.method === "POST") return search(state, exchange);
-  if (path === `${DEVAUTH}/devices/count`) return json(exchange, 200, { count: state.devices.size });
+  if (path === `${DEVAUTH}/devices/count`) {
+    const { status } = listFilter(exchange);
+    const counted = [...state.devices.values()].filter((it) => status.length === 0 || status.includes(statusOf(it)));
+    return json(exchange, 200, { count: counted.length });
+  }
+  if (path === `${DEVAUTH}/limits/max_devices`) return json(exchange, 200, { limit: state.knobs.maxDevices });
   const [, id, set] = /^\/api\/management\/v2\/devauth\/devices\/([^/]+)(?:\/auth\/([^/]+)\/status)?$/.exec(path) ?? [];
   if (id === undefined) return fail(exchange, 404, "not found");
   const device = state.devices.get(decodeURIComponent(id));

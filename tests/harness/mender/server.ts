@@ -12,7 +12,9 @@ export type MenderDouble = {
   readonly state: MenderState;
   readonly deployments: Deployments;
   /** Every request as it arrived, "METHOD path", with headers and exact body. */
-  readonly requests: { line: string; headers: http.IncomingHttpHeaders; body: Buffer }[];
+  readonly requests: { line: string; url: string; headers: http.IncomingHttpHeaders; body: Buffer }[];
+  /** Answers that a test wants for "METHOD path", whatever the contract says of it. */
+  readonly scripted: Map<string, { status: number; headers?: http.OutgoingHttpHeaders; body?: Buffer }>;
   /** Bytes to download, by path. */
   readonly artifacts: Map<string, Buffer>;
   /** How many calls of this method and path there were. */
@@ -25,9 +27,10 @@ export type MenderDouble = {
 /** A Mender server as its contract says, in memory, on a port of its own. @param tls its certificate, for an HTTPS server */
 export async function startMenderDouble(tls?: { cert: string; key: string }): Promise<MenderDouble> {
   const state = createMenderState();
-  const deployments: Deployments = { offered: null, statuses: [], logs: [], inventories: [] };
+  const deployments: Deployments = { offered: null, statuses: [], logs: [], inventories: [], aborted: new Set() };
   const requests: MenderDouble["requests"] = [];
   const artifacts = new Map<string, Buffer>();
+  const scripted: MenderDouble["scripted"] = new Map();
   const upgraded = new Set<Socket>();
   const onRequest: http.RequestListener = (req, res) => {
     const chunks: Buffer[] = [];
@@ -36,16 +39,18 @@ export async function startMenderDouble(tls?: { cert: string; key: string }): Pr
       const url = new URL(req.url ?? "", "http://mender");
       const body = Buffer.concat(chunks);
       const exchange: Exchange = { req, res, path: url.pathname, query: url.searchParams, body };
-      requests.push({ line: `${req.method} ${url.pathname}`, headers: req.headers, body });
+      requests.push({ line: `${req.method} ${url.pathname}`, url: req.url ?? "", headers: req.headers, body });
       const artifact = artifacts.get(url.pathname);
-      if (artifact !== undefined) sendArtifact(exchange, artifact);
+      const script = scripted.get(`${req.method} ${url.pathname}`);
+      if (script !== undefined) res.writeHead(script.status, script.headers).end(script.body);
+      else if (artifact !== undefined) sendArtifact(exchange, artifact);
       else if (url.pathname.startsWith("/api/devices/")) answerDevice(state, deployments, exchange);
       else void answerManagement(state, exchange);
     });
   };
   const server = tls === undefined ? http.createServer(onRequest) : https.createServer(tls, onRequest);
   server.on("upgrade", (req: http.IncomingMessage, socket: Socket, head: Buffer) => {
-    requests.push({ line: `UPGRADE ${req.url}`, headers: req.headers, body: head });
+    requests.push({ line: `UPGRADE ${req.url}`, url: req.url ?? "", headers: req.headers, body: head });
     upgraded.add(socket);
     socket.once("close", () => upgraded.delete(socket));
     socket.on("error", () => socket.destroy());
@@ -60,6 +65,7 @@ export async function startMenderDouble(tls?: { cert: string; key: string }): Pr
     deployments,
     requests,
     artifacts,
+    scripted,
     openSockets: () => upgraded.size,
     count: (line) => requests.filter((request) => request.line === line).length,
     close: () =>
