@@ -12,10 +12,13 @@ export type ServerCaRow = {
 
 type Kind = "server_ca" | "server_ca_next" | "server_ca_cross";
 
-/** The newest of its kind. */
+/**
+ * The newest of its kind that has its key. A server CA without it has had its time, whatever the clock said when the next one was made.
+ * A cross-certificate has no key of its own.
+ */
 export async function findServerCa(db: DbOrTx, kind: Kind): Promise<ServerCaRow | null> {
   return db.serverCertificate.findFirst({
-    where: { kind },
+    where: kind === "server_ca_cross" ? { kind } : { kind, sealedKey: { not: null } },
     orderBy: [{ createdAt: "desc" }, { id: "desc" }],
     select: { id: true, certificate: true, sealedKey: true, notBefore: true, notAfter: true, createdAt: true },
   });

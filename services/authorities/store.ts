@@ -150,13 +150,13 @@ export type ServerCertificateRow = {
   notAfter: Date;
 };
 
-/** The one in force: the newest of its kind. */
+/** The one in force: the newest of its kind that has its key. */
 export async function findServerCertificate(
   db: DbOrTx,
   kind: ServerCertificateKind,
 ): Promise<ServerCertificateRow | null> {
   const row = await db.serverCertificate.findFirst({
-    where: { kind },
+    where: { kind, sealedKey: { not: null } },
     orderBy: [{ createdAt: "desc" }, { id: "desc" }],
     select: { id: true, names: true, certificate: true, sealedKey: true, notBefore: true, notAfter: true },
   });

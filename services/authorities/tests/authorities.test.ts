@@ -216,4 +216,14 @@ describe("the next server CA", () => {
     await prepareServerCa(ctx, actorOf("admin"));
     expect(await certificates()).toBe(2);
   });
+
+  it("is in force once switched to, even if it was made while the clock was behind", async () => {
+    const next = { kind: "server_ca_next" };
+    await ctx.db.serverCertificate.updateMany({ where: next, data: { createdAt: new Date(0) } });
+    const { id } = await ctx.db.serverCertificate.findFirstOrThrow({ where: next });
+    const switched = await switchServerCa(ctx, actorOf("admin"), { devicesWithout: 0, count: async () => 0 });
+    expect(switched).toMatchObject({ current: { id }, next: null });
+    await ensureAuthorities(second);
+    expect(await rowCounts()).toMatchObject({ serverCas: 2 });
+  });
 });
