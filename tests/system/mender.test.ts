@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { SHELL, SYSTEM } from "#lib/authz/actor.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
+import { listAudit } from "#services/audit/service.ts";
 import { listDevices } from "#services/fleet/service.ts";
 import { revokeCertificate } from "#services/identity/service.ts";
 import { listMenderLog } from "#services/mender/service.ts";
@@ -80,6 +81,40 @@ it("Debian's mender-client is let in by its certificate, and refused in the seco
     () => expect(double.state.find({ mac: "board-1" })?.authSets).toMatchObject([{ status: "rejected" }]),
     15_000,
   );
+});
+
+it("a revocation is neither lost nor carried over twice when gateway and worker are killed in the middle of it", {
+  timeout: 150_000,
+}, async () => {
+  const { client, fingerprint } = newClient("board-3");
+  expect(await client.bootstrap()).toMatchObject({ status: 0 });
+  const id = double.state.find({ mac: "board-3" })?.id ?? "";
+  const asked = () => double.count(`GET /api/management/v2/devauth/devices/${id}`);
+  const before = asked();
+  double.state.knobs.managementDelayMs = 2_000;
+  await revokeCertificate(ctx, SHELL, { fingerprint });
+  await eventually(() => expect(asked()).toBeGreaterThan(before), 15_000);
+  system.kill9("worker");
+  system.kill9("gateway");
+  double.state.knobs.managementDelayMs = 0;
+  const requests = double.count("POST /api/devices/v1/authentication/auth_requests");
+  expect((await client.bootstrap()).status).not.toBe(0);
+  await eventually(
+    () => expect(double.state.find({ mac: "board-3" })?.authSets).toMatchObject([{ status: "rejected" }]),
+    40_000,
+  );
+  const carriedOver = async () =>
+    (await listAudit(ctx, SYSTEM, { limit: 50, action: "mender.reject" })).data.filter(
+      ({ after }) => after?.fingerprint === fingerprint,
+    );
+  await eventually(async () => expect(await carriedOver()).toHaveLength(1), 20_000);
+  // The client's words for a 401: the gateway is back, and says so.
+  await eventually(
+    async () => expect((await client.bootstrap()).output).toContain("authentication request rejected"),
+    20_000,
+  );
+  expect(double.count("POST /api/devices/v1/authentication/auth_requests")).toBe(requests);
+  expect(await carriedOver()).toHaveLength(1);
 });
 
 it("and it installs an update that it fetches through the door", { timeout: 90_000 }, async () => {
