@@ -54,6 +54,12 @@ export async function judge(ctx: Ctx, leaf: CertificateFacts): Promise<Admission
   return decideAdmission({ ...question, ...facts });
 }
 
+/** "admitted", or the code of the refusal. */
+export async function judgedAs(ctx: Ctx, leaf: CertificateFacts): Promise<string> {
+  const decision = await judge(ctx, leaf);
+  return decision.admitted ? "admitted" : decision.code;
+}
+
 /** What the door tells of a leaf whose common name is its device's UUID. */
 export function visitOf(leaf: CertificateFacts, authorityId: string, address = "192.0.2.9"): Visit {
   return { leaf, authorityId, address, device: identifyDevice(leaf, COMMON_NAME_IS_UUID) };

@@ -9,6 +9,7 @@ import { listAudit, verifyChain } from "#services/audit/service.ts";
 import { removeDevice, upsertDevice } from "#services/fleet/service.ts";
 import type { deleteDevice, IdentityCtx } from "#services/identity/service.ts";
 import { createTestClock, createTestCtx, type TestClock } from "#tests/harness/ctx.ts";
+import { createTestDatabase } from "#tests/harness/database.ts";
 
 /** A registry that keeps its rows where the real one shows them, and can be told to be away. */
 export type TestRegistry = IdentityCtx["backends"]["registry"] & {
@@ -30,6 +31,33 @@ export function identityWorld(databaseUrl: string, like?: Ctx): IdentityWorld {
   // Registry and director of one install: the one tells the other.
   const director = { forgetDevice: () => Promise.reject(new Error("the registry does this")) };
   return { ctx: { ...base, namespaceId, backends: { registry, director } }, registry, clock };
+}
+
+/** Namespaces of one database: a world of its own for every test of a file. */
+export type IdentityWorlds = {
+  readonly databaseUrl: string;
+  /** A world of the same install in a new namespace. @param like a second process in this world's namespace instead */
+  next(like?: IdentityWorld): IdentityWorld;
+  close(): Promise<void>;
+};
+
+export async function openIdentityWorlds(): Promise<IdentityWorlds> {
+  const database = await createTestDatabase();
+  const worlds: IdentityWorld[] = [];
+  return {
+    databaseUrl: database.url,
+    next(like) {
+      const [first] = worlds;
+      const fresh = first && { ...first.ctx, namespaceId: `ns-${randomUUID()}` };
+      const world = identityWorld(database.url, like?.ctx ?? fresh);
+      worlds.push(world);
+      return world;
+    },
+    async close() {
+      await Promise.all(worlds.map(({ ctx }) => ctx.db.$disconnect()));
+      await database.drop();
+    },
+  };
 }
 
 function createTestRegistry(ctx: Ctx): TestRegistry {

@@ -8,27 +8,27 @@ import {
   listEnrolmentTokens,
   revokeEnrolmentToken,
 } from "#services/enrolment/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import {
+  actorOf,
+  auditStory,
+  expectRefusal,
+  type IdentityWorld,
+  type IdentityWorlds,
+  openIdentityWorlds,
+} from "#tests/harness/identity.ts";
 
 const admin = actorOf("admin");
-let database: TestDatabase;
+let worlds: IdentityWorlds;
 let world: IdentityWorld;
-const worlds: IdentityWorld[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  worlds = await openIdentityWorlds();
 });
 beforeEach(async () => {
-  const first = worlds[0];
-  world = identityWorld(database.url, first && { ...first.ctx, namespaceId: `ns-${crypto.randomUUID()}` });
-  worlds.push(world);
+  world = worlds.next();
   await ensureAuthorities(world.ctx);
 });
-afterAll(async () => {
-  await Promise.all(worlds.map(({ ctx }) => ctx.db.$disconnect()));
-  await database.drop();
-});
+afterAll(() => worlds.close());
 
 const make = (change: object = {}) =>
   createEnrolmentToken(world.ctx, admin, CreateEnrolmentToken.parse({ description: "Bench", ...change }));
@@ -61,7 +61,7 @@ describe("an enrolment token", () => {
       await expectRefusal(createEnrolmentToken(world.ctx, actorOf(role), input), "auth.forbidden");
       await expectRefusal(revokeEnrolmentToken(world.ctx, actorOf(role), token.id), "auth.forbidden");
     }
-    const other = identityWorld(database.url, { ...world.ctx, namespaceId: "elsewhere" });
+    const other = worlds.next();
     await expectRefusal(revokeEnrolmentToken(other.ctx, admin, token.id), "enrolment_token.not_found");
     expect(await judgeToken(other.ctx, handout.secret)).toMatchObject({ refusal: { code: "token_unknown" } });
     for (let time = 0; time < 2; time++) {

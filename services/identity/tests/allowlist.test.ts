@@ -11,41 +11,38 @@ import {
   rejectCertificate,
   removeAllowlistEntry,
 } from "#services/identity/service.ts";
-import { judge, visitOf } from "#tests/harness/admission.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { judge, judgedAs, visitOf } from "#tests/harness/admission.ts";
+import {
+  actorOf,
+  auditStory,
+  expectRefusal,
+  type IdentityWorld,
+  type IdentityWorlds,
+  openIdentityWorlds,
+} from "#tests/harness/identity.ts";
 import { addAuthority } from "#tests/pki/authority.ts";
 import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 
 const admin = actorOf("admin");
 const HOUR_MS = 3_600_000;
-let database: TestDatabase;
+let worlds: IdentityWorlds;
 let ca: SoftwareCa;
 let world: IdentityWorld;
 let authorityId: string;
-const worlds: IdentityWorld[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  worlds = await openIdentityWorlds();
   ca = await createSoftwareCa();
 });
 beforeEach(async () => {
-  const first = worlds[0];
-  world = identityWorld(database.url, first && { ...first.ctx, namespaceId: `ns-${crypto.randomUUID()}` });
-  worlds.push(world);
+  world = worlds.next();
   authorityId = await addAuthority(world.ctx, ca.certificate);
 });
-afterAll(async () => {
-  await Promise.all(worlds.map(({ ctx }) => ctx.db.$disconnect()));
-  await database.drop();
-});
+afterAll(() => worlds.close());
 
 const newLeaf = async (commonName = crypto.randomUUID()) => (await ca.issue({ commonNames: [commonName] })).certificate;
 const add = (entry: AddAllowlistEntry) => addAllowlistEntry(world.ctx, admin, entry);
-const codeOf = async (leaf: CertificateFacts) => {
-  const decision = await judge(world.ctx, leaf);
-  return decision.admitted ? "admitted" : decision.code;
-};
+const codeOf = (leaf: CertificateFacts) => judgedAs(world.ctx, leaf);
 const withColons = (hex: string) => hex.toUpperCase().match(/../g)?.join(":") ?? "";
 
 const KINDS: [string, (leaf: CertificateFacts) => AddAllowlistEntry][] = [

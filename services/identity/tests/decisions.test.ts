@@ -1,7 +1,6 @@
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "#lib/errors/app-error.ts";
-import type { AdmissionDecision } from "#lib/pki/admission.ts";
 import { type CertificateFacts, parseCertificate } from "#lib/pki/certificates.ts";
 import {
   admitNewcomer,
@@ -14,36 +13,34 @@ import {
   rejectCertificate,
   revokeCertificate,
 } from "#services/identity/service.ts";
-import { judge, visitOf } from "#tests/harness/admission.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { judge, judgedAs, visitOf } from "#tests/harness/admission.ts";
+import {
+  actorOf,
+  auditStory,
+  expectRefusal,
+  type IdentityWorld,
+  type IdentityWorlds,
+  openIdentityWorlds,
+} from "#tests/harness/identity.ts";
 import { addAuthority } from "#tests/pki/authority.ts";
 import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 import { withTwinSignature } from "#tests/pki/twin-signature.ts";
 
 const admin = actorOf("admin");
-let database: TestDatabase;
+let worlds: IdentityWorlds;
 let ca: SoftwareCa;
 let world: IdentityWorld;
 let authorityId: string;
-const worlds: IdentityWorld[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  worlds = await openIdentityWorlds();
   ca = await createSoftwareCa();
 });
 beforeEach(async () => {
-  const first = worlds[0];
-  world = identityWorld(database.url, first && { ...first.ctx, namespaceId: `ns-${crypto.randomUUID()}` });
-  worlds.push(world);
+  world = worlds.next();
   authorityId = await addAuthority(world.ctx, ca.certificate);
 });
-afterAll(async () => {
-  await Promise.all(worlds.map(({ ctx }) => ctx.db.$disconnect()));
-  await database.drop();
-});
-
-const admission = (leaf: CertificateFacts) => judge(world.ctx, leaf);
+afterAll(() => worlds.close());
 
 /** A certificate of the outside CA that has come to the door and waits. */
 async function waiting(deviceUuid: string = crypto.randomUUID(), privateKeyPem?: string): Promise<CertificateFacts> {
@@ -53,13 +50,13 @@ async function waiting(deviceUuid: string = crypto.randomUUID(), privateKeyPem?:
   return certificate;
 }
 
-const codeOf = (decision: AdmissionDecision) => (decision.admitted ? "admitted" : decision.code);
+const codeOf = (leaf: CertificateFacts) => judgedAs(world.ctx, leaf);
 
 describe("a certificate seen first", () => {
   it("waits, and shows what a person decides on", async () => {
     const leaf = await waiting();
     await recordPending(world.ctx, visitOf(leaf, authorityId, "192.0.2.10"));
-    expect(codeOf(await admission(leaf))).toBe("pending");
+    expect(await codeOf(leaf)).toBe("pending");
     expect(await getCertificate(world.ctx, admin, leaf.fingerprint)).toMatchObject({
       state: "pending",
       deviceUuid: leaf.subjectCn,
@@ -88,12 +85,12 @@ describe("approve", () => {
     expect(world.registry.created).toMatchObject([{ uuid: leaf.subjectCn, deviceName: leaf.subjectCn }]);
     const row = await world.ctx.db.fleetDevice.findFirst({ where: { uuid: leaf.subjectCn ?? "" } });
     expect(row).toMatchObject({ certificateFingerprint: fingerprint, certificateState: "allowed" });
-    expect(codeOf(await admission(leaf))).toBe("admitted");
+    expect(await codeOf(leaf)).toBe("admitted");
     expect(await auditStory(world.ctx)).toEqual(["certificate.approve requested", "certificate.approve done"]);
   });
 
   it("tells every gateway when it commits", async () => {
-    const listener = new pg.Client({ connectionString: database.url });
+    const listener = new pg.Client({ connectionString: worlds.databaseUrl });
     await listener.connect();
     await listener.query("LISTEN gatehouse_admission");
     const told = new Promise<string | undefined>((done) => listener.once("notification", (it) => done(it.payload)));
@@ -108,10 +105,10 @@ describe("approve", () => {
     world.registry.failWith = new AppError("backend.unreachable", "Down.");
     const { fingerprint } = leaf;
     await expectRefusal(approveCertificate(world.ctx, admin, { fingerprint }), "backend.unreachable");
-    expect(codeOf(await admission(leaf))).toBe("pending");
+    expect(await codeOf(leaf)).toBe("pending");
     world.registry.failWith = null;
     await approveCertificate(world.ctx, admin, { fingerprint });
-    expect(codeOf(await admission(leaf))).toBe("admitted");
+    expect(await codeOf(leaf)).toBe("admitted");
     expect(await auditStory(world.ctx)).toEqual([
       "certificate.approve requested",
       "certificate.approve unknown",
@@ -124,23 +121,22 @@ describe("approve", () => {
     const first = await waiting();
     await approveCertificate(world.ctx, admin, { fingerprint: first.fingerprint });
     const second = await waiting(first.subjectCn ?? "");
-    expect(codeOf(await admission(second))).toBe("another_certificate_allowed");
+    expect(await codeOf(second)).toBe("another_certificate_allowed");
     const { warnings } = await getCertificate(world.ctx, admin, second.fingerprint);
     expect(warnings.map(({ code }) => code)).toEqual(["another_certificate_allowed", "new_key"]);
     const refused = approveCertificate(world.ctx, admin, { fingerprint: second.fingerprint });
     await expectRefusal(refused, "certificate.conflict");
     await expect(refused).rejects.toThrow(first.fingerprint);
     await revokeCertificate(world.ctx, admin, { fingerprint: first.fingerprint, reason: "superseded" });
-    expect(codeOf(await admission(second))).toBe("pending");
+    expect(await codeOf(second)).toBe("pending");
     await approveCertificate(world.ctx, admin, { fingerprint: second.fingerprint });
-    expect(codeOf(await admission(second))).toBe("admitted");
-    expect(codeOf(await admission(first))).toBe("revoked");
+    expect(await codeOf(second)).toBe("admitted");
+    expect(await codeOf(first)).toBe("revoked");
   });
 
   it("lets exactly one of two certificates of a device in, however they race", async () => {
     const uuid = crypto.randomUUID();
-    const other = identityWorld(database.url, world.ctx);
-    worlds.push(other);
+    const other = worlds.next(world);
     const leaves = [await waiting(uuid), await waiting(uuid)];
     // Both have looked before either is stored: only the look under the lock can tell them apart.
     let arrived = 0;
@@ -158,7 +154,7 @@ describe("approve", () => {
       }),
     );
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-    const codes = await Promise.all(leaves.map(async (leaf) => codeOf(await admission(leaf))));
+    const codes = await Promise.all(leaves.map(codeOf));
     expect(codes.sort()).toEqual(["admitted", "another_certificate_allowed"]);
   });
 
@@ -185,11 +181,11 @@ describe("reject and revoke", () => {
   it("are for good: nothing leads back in", async () => {
     const rejected = await waiting();
     await rejectCertificate(world.ctx, admin, { fingerprint: rejected.fingerprint });
-    expect(codeOf(await admission(rejected))).toBe("rejected");
+    expect(await codeOf(rejected)).toBe("rejected");
     const revoked = await waiting();
     await approveCertificate(world.ctx, admin, { fingerprint: revoked.fingerprint });
     await revokeCertificate(world.ctx, admin, { fingerprint: revoked.fingerprint, reason: "keyCompromise" });
-    expect(codeOf(await admission(revoked))).toBe("revoked");
+    expect(await codeOf(revoked)).toBe("revoked");
     for (const { fingerprint } of [rejected, revoked]) {
       await expectRefusal(approveCertificate(world.ctx, admin, { fingerprint }), "certificate.wrong_state");
       await expectRefusal(allowCertificate(world.ctx, admin, { fingerprint }), "certificate.wrong_state");
@@ -203,9 +199,9 @@ describe("reject and revoke", () => {
     const leaf = await waiting();
     await approveCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint });
     const twin = parseCertificate(withTwinSignature(leaf.der));
-    expect(codeOf(await admission(twin))).toBe("altered_copy");
+    expect(await codeOf(twin)).toBe("altered_copy");
     await revokeCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint });
-    expect(codeOf(await admission(twin))).toBe("revoked");
+    expect(await codeOf(twin)).toBe("revoked");
   });
 
   it("keep the reason, show on the device and are audited", async () => {
@@ -224,9 +220,9 @@ describe("allow before the first visit", () => {
   it("lets the certificate in at its first visit, under the given name", async () => {
     const { certificate: leaf } = await ca.issue();
     await allowCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint, name: "Truck 17" });
-    expect(await admission(leaf)).toMatchObject({ admitted: true, newcomer: true });
+    expect(await judge(world.ctx, leaf)).toMatchObject({ admitted: true, newcomer: true });
     await admitNewcomer(world.ctx, visitOf(leaf, authorityId));
-    expect(await admission(leaf)).toMatchObject({ admitted: true, newcomer: false });
+    expect(await judge(world.ctx, leaf)).toMatchObject({ admitted: true, newcomer: false });
     expect(world.registry.created).toMatchObject([{ uuid: leaf.subjectCn, deviceName: "Truck 17" }]);
     expect(await getCertificate(world.ctx, admin, leaf.fingerprint)).toMatchObject({
       state: "allowed",
@@ -258,7 +254,7 @@ describe("allow before the first visit", () => {
     await approveCertificate(world.ctx, admin, { fingerprint: first.fingerprint });
     const { certificate: leaf } = await ca.issue({ commonNames: [first.subjectCn ?? ""] });
     await allowCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint });
-    const decision = await admission(leaf);
+    const decision = await judge(world.ctx, leaf);
     expect(decision).toMatchObject({ code: "another_certificate_allowed", becomesPending: true });
     await recordPending(world.ctx, visitOf(leaf, authorityId));
     expect(await getCertificate(world.ctx, admin, leaf.fingerprint)).toMatchObject({ state: "pending" });
@@ -269,7 +265,7 @@ describe("allow before the first visit", () => {
     const leaves = await Promise.all([0, 1].map(async () => (await ca.issue({ commonNames: [uuid] })).certificate));
     for (const { fingerprint } of leaves) await allowCertificate(world.ctx, admin, { fingerprint });
     await Promise.all(leaves.map((leaf) => admitNewcomer(world.ctx, visitOf(leaf, authorityId))));
-    const codes = await Promise.all(leaves.map(async (leaf) => codeOf(await admission(leaf))));
+    const codes = await Promise.all(leaves.map(codeOf));
     expect(codes.sort()).toEqual(["admitted", "another_certificate_allowed"]);
   });
 
@@ -279,7 +275,7 @@ describe("allow before the first visit", () => {
     await allowCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint, name: "Truck 17" });
     await admitNewcomer(world.ctx, visitOf(leaf, authorityId));
     expect(world.registry.created.at(-1)).toMatchObject({ deviceName: leaf.subjectCn });
-    expect(codeOf(await admission(leaf))).toBe("admitted");
+    expect(await codeOf(leaf)).toBe("admitted");
   });
 });
 
@@ -305,7 +301,7 @@ describe("deleting a device", () => {
     const bundle = await issueDevice(world.ctx, admin, { name: "Truck 17", hardwareId: "rpi4" });
     world.registry.failWith = new AppError("backend.timeout", "Too late.");
     await expectRefusal(deleteDevice(world.ctx, admin, bundle.uuid), "backend.timeout");
-    expect(codeOf(await admission(parseCertificate(bundle.files["client.pem"])))).toBe("revoked");
+    expect(await codeOf(parseCertificate(bundle.files["client.pem"]))).toBe("revoked");
     world.registry.failWith = null;
     await deleteDevice(world.ctx, admin, bundle.uuid);
     await expectRefusal(deleteDevice(world.ctx, admin, bundle.uuid), "device.not_found");

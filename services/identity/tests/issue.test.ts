@@ -5,27 +5,27 @@ import { parseCertificate } from "#lib/pki/certificates.ts";
 import { ensureAuthorities } from "#services/authorities/service.ts";
 import { getCertificate, issueDevice, recordPending } from "#services/identity/service.ts";
 import { judge, visitOf } from "#tests/harness/admission.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import {
+  actorOf,
+  auditStory,
+  expectRefusal,
+  type IdentityWorld,
+  type IdentityWorlds,
+  openIdentityWorlds,
+} from "#tests/harness/identity.ts";
 
 const admin = actorOf("admin");
-let database: TestDatabase;
+let worlds: IdentityWorlds;
 let world: IdentityWorld;
-const worlds: IdentityWorld[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  worlds = await openIdentityWorlds();
 });
 beforeEach(async () => {
-  const first = worlds[0];
-  world = identityWorld(database.url, first && { ...first.ctx, namespaceId: `ns-${crypto.randomUUID()}` });
-  worlds.push(world);
+  world = worlds.next();
   await ensureAuthorities(world.ctx);
 });
-afterAll(async () => {
-  await Promise.all(worlds.map(({ ctx }) => ctx.db.$disconnect()));
-  await database.drop();
-});
+afterAll(() => worlds.close());
 
 const admission = (clientPem: string) => judge(world.ctx, parseCertificate(clientPem));
 

@@ -22,34 +22,34 @@ import {
   revokeFallen,
   supersedeReplaced,
 } from "#services/identity/service.ts";
-import { judge, visitOf } from "#tests/harness/admission.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { judgedAs, visitOf } from "#tests/harness/admission.ts";
+import {
+  actorOf,
+  auditStory,
+  expectRefusal,
+  type IdentityWorld,
+  type IdentityWorlds,
+  openIdentityWorlds,
+} from "#tests/harness/identity.ts";
 import { addAuthority } from "#tests/pki/authority.ts";
 import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 
 const DAY_MS = 86_400_000;
 const admin = actorOf("admin");
-let database: TestDatabase;
+let worlds: IdentityWorlds;
 let ca: SoftwareCa;
 let world: IdentityWorld;
 let authorityId: string;
-const worlds: IdentityWorld[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  worlds = await openIdentityWorlds();
   ca = await createSoftwareCa();
 });
 beforeEach(async () => {
-  const first = worlds[0];
-  world = identityWorld(database.url, first && { ...first.ctx, namespaceId: `ns-${crypto.randomUUID()}` });
-  worlds.push(world);
+  world = worlds.next();
   authorityId = await addAuthority(world.ctx, ca.certificate);
 });
-afterAll(async () => {
-  await Promise.all(worlds.map(({ ctx }) => ctx.db.$disconnect()));
-  await database.drop();
-});
+afterAll(() => worlds.close());
 
 async function waiting(commonName: string = crypto.randomUUID()): Promise<CertificateFacts> {
   const { certificate } = await ca.issue({ commonNames: [commonName] });
@@ -61,10 +61,7 @@ async function approved(commonName?: string): Promise<CertificateFacts> {
   await approveCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint });
   return leaf;
 }
-const codeOf = async (leaf: CertificateFacts) => {
-  const decision = await judge(world.ctx, leaf);
-  return decision.admitted ? "admitted" : decision.code;
-};
+const codeOf = (leaf: CertificateFacts) => judgedAs(world.ctx, leaf);
 const get = ({ fingerprint }: CertificateFacts) => getCertificate(world.ctx, admin, fingerprint);
 
 describe("a re-keyed device", () => {

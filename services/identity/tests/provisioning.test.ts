@@ -16,32 +16,34 @@ import {
   revokeProvisioningCredential,
 } from "#services/identity/service.ts";
 import { judge } from "#tests/harness/admission.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import {
+  actorOf,
+  auditStory,
+  expectRefusal,
+  type IdentityWorld,
+  type IdentityWorlds,
+  openIdentityWorlds,
+} from "#tests/harness/identity.ts";
 import { type OpensslFolder, openssl } from "#tests/pki/openssl.ts";
 import { withTwinSignature } from "#tests/pki/twin-signature.ts";
 
 const admin = actorOf("admin");
 const DAY_MS = 86_400_000;
-let database: TestDatabase;
+let worlds: IdentityWorlds;
 let world: IdentityWorld;
 let folder: OpensslFolder;
-const worlds: IdentityWorld[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  worlds = await openIdentityWorlds();
   folder = openssl();
 });
 beforeEach(async () => {
-  const first = worlds[0];
-  world = identityWorld(database.url, first && { ...first.ctx, namespaceId: `ns-${crypto.randomUUID()}` });
-  worlds.push(world);
+  world = worlds.next();
   await ensureAuthorities(world.ctx);
 });
 afterAll(async () => {
   folder.remove();
-  await Promise.all(worlds.map(({ ctx }) => ctx.db.$disconnect()));
-  await database.drop();
+  await worlds.close();
 });
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -130,7 +132,7 @@ describe("a provisioning credential", () => {
       revokeProvisioningCredential(world.ctx, admin, crypto.randomUUID()),
       "provisioning_credential.not_found",
     );
-    const other = identityWorld(database.url, { ...world.ctx, namespaceId: "elsewhere" });
+    const other = worlds.next();
     await expectRefusal(
       revokeProvisioningCredential(other.ctx, admin, credential.id),
       "provisioning_credential.not_found",

@@ -8,34 +8,33 @@ import {
   revokeFallen,
 } from "#services/identity/service.ts";
 import * as store from "#services/identity/store.ts";
-import { judge, visitOf } from "#tests/harness/admission.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { actorOf, auditStory, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { judge, judgedAs, visitOf } from "#tests/harness/admission.ts";
+import {
+  actorOf,
+  auditStory,
+  type IdentityWorld,
+  type IdentityWorlds,
+  openIdentityWorlds,
+} from "#tests/harness/identity.ts";
 import { addAuthority } from "#tests/pki/authority.ts";
 import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 
 const DAY_MS = 86_400_000;
 const admin = actorOf("admin");
-let database: TestDatabase;
+let worlds: IdentityWorlds;
 let ca: SoftwareCa;
 let world: IdentityWorld;
 let authorityId: string;
-const worlds: IdentityWorld[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  worlds = await openIdentityWorlds();
   ca = await createSoftwareCa();
 });
 beforeEach(async () => {
-  const first = worlds[0];
-  world = identityWorld(database.url, first && { ...first.ctx, namespaceId: `ns-${crypto.randomUUID()}` });
-  worlds.push(world);
+  world = worlds.next();
   authorityId = await addAuthority(world.ctx, ca.certificate);
 });
-afterAll(async () => {
-  await Promise.all(worlds.map(({ ctx }) => ctx.db.$disconnect()));
-  await database.drop();
-});
+afterAll(() => worlds.close());
 
 /** An allowed certificate, and a renewal of it that was handed out. */
 async function renewed(
@@ -65,10 +64,7 @@ async function renewed(
   return { old, fresh };
 }
 
-const codeOf = async (leaf: CertificateFacts) => {
-  const decision = await judge(world.ctx, leaf);
-  return decision.admitted ? "admitted" : decision.code;
-};
+const codeOf = (leaf: CertificateFacts) => judgedAs(world.ctx, leaf);
 
 it("a renewal that was handed out leaves the old certificate alone, however long it is not used", async () => {
   const { old, fresh } = await renewed();
