@@ -45,7 +45,7 @@ async function token(change: Partial<CreateEnrolmentToken> = {}) {
   return createEnrolmentToken(world.ctx, admin, input);
 }
 
-const isListed = (code: string, detail: object | null = null) =>
+const isListed = (code: string, detail: object | string | null = null) =>
   eventually(async () => {
     const { data } = await listRefusals(world.ctx, admin, { limit: 200 });
     expect(data.find((refusal) => refusal.code === code)).toMatchObject({ code, detail });
@@ -261,7 +261,12 @@ describe("who gets no certificate", () => {
     world.clock.advance(2 * DAY_MS);
     expect(await ask(expired.handout.secret)).toMatchObject({ code: "token_expired" });
     world.clock.now = now;
-    for (const code of ["token_unknown", "csr_bad_proof"]) await isListed(code);
+    await isListed("token_unknown");
+    await isListed("csr_bad_proof", "Asked by what calls itself “x” with the token “Line 4”, made by admin.");
+    await isListed(
+      "authority_not_offered",
+      expect.stringMatching(/^The address names Other; .* with the token “Line 4”/),
+    );
     await isListed("token_revoked", expect.stringContaining("was revoked by admin on "));
     await isListed("token_expired", expect.stringContaining("was valid until "));
   });

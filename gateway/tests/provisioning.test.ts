@@ -154,10 +154,11 @@ describe("POST /devices", () => {
 });
 
 describe("who may not register", () => {
-  const isListed = (code: string) =>
+  const isListed = (code: string, detail: RegExp) =>
     eventually(async () => {
       const { data } = await listRefusals(world.ctx, admin, { limit: 200 });
-      expect(data.map((refusal) => refusal.code)).toContain(code);
+      const listed = data.filter((refusal) => refusal.code === code).map((refusal) => refusal.detail);
+      expect(listed).toContainEqual(expect.stringMatching(detail));
     });
 
   it("whoever shows no certificate, or a stranger's", async () => {
@@ -174,7 +175,7 @@ describe("who may not register", () => {
     const device = { pem: files["client.pem"], privateKeyPem: files["pkey.pem"] };
     const reply = await register(device, { deviceId: "x", ttl: 1 });
     expect(reply).toMatchObject({ status: 403, code: "not_a_provisioning_certificate" });
-    await isListed("not_a_provisioning_certificate");
+    await isListed("not_a_provisioning_certificate", /^It showed CN=.*, issued by CN=Gatehouse fleet CA/);
   });
 
   it("a shared certificate that is used up, revoked or expired, each with its code and listed as refused", async () => {
@@ -189,7 +190,20 @@ describe("who may not register", () => {
     world.clock.advance(2 * 86_400_000);
     expect(await register(expired, { deviceId: "x", ttl: 1 })).toMatchObject({ code: "provisioning_expired" });
     world.clock.now = now;
-    for (const code of ["provisioning_exhausted", "provisioning_revoked", "provisioning_expired"]) await isListed(code);
+    const which = "^It came with the shared certificate “.+”, made by admin, which was";
+    await isListed("provisioning_exhausted", new RegExp(`${which} good for 1\\.$`));
+    await isListed("provisioning_revoked", new RegExp(`${which} revoked by admin on `));
+    await isListed("provisioning_expired", new RegExp(`${which} valid until `));
+  });
+
+  it("a second device under one id: people see which id, and with what it came; the device does not", async () => {
+    const credentials = await shared();
+    for (const code of [null, "device_already_registered"]) {
+      const reply = await register(credentials, { deviceId: "press 7", ttl: 1 });
+      expect(reply.code ?? null).toBe(code);
+      if (code !== null) expect(reply.body.toString()).not.toMatch(/admin|shared certificate/);
+    }
+    await isListed("device_already_registered", /registered as “press 7”\. It came with the shared certificate “/);
   });
 });
 

@@ -21,6 +21,7 @@ import {
   unregisterDevice,
 } from "#services/identity/service.ts";
 import { refuseByAddress, refuseByRate, refuseByRules } from "./newcomers.ts";
+import { askedBy, because, ofKey } from "./refusal-detail.ts";
 import { type EnrolmentAnswer, type EnrolmentRefusal, refuse } from "./refusals.ts";
 import { isLive, isTurnedAway, type Order, readOrder, sign, uuidOfKey } from "./request.ts";
 import * as store from "./store.ts";
@@ -74,11 +75,18 @@ const SECRET = /^ght_[A-Za-z0-9_-]{43}$/;
  * @throws AppError `backend.*` (the registry) | `keys.unsealable`
  * @see RFC 7030 section 4.2.1
  */
-export async function enrolDevice(
-  ctx: IdentityCtx,
-  { token }: UsableToken,
-  asked: { body: Uint8Array; label: string | null; wish: string | null; address: string },
-): Promise<EnrolmentAnswer> {
+export async function enrolDevice(ctx: IdentityCtx, usable: UsableToken, asked: Asked): Promise<EnrolmentAnswer> {
+  const { description, createdBy } = usable.token;
+  const answer = await enrol(ctx, usable, asked);
+  if ("refusal" in answer && answer.refusal.code === "token_exhausted") return answer;
+  const as = wishedId(asked.wish);
+  const who = as === null ? "" : ` by what calls itself “${as}”`;
+  return askedBy(answer, `Asked${who} with the token “${description}”, made by ${createdBy}.`);
+}
+
+type Asked = { body: Uint8Array; label: string | null; wish: string | null; address: string };
+
+async function enrol(ctx: IdentityCtx, { token }: UsableToken, asked: Asked): Promise<EnrolmentAnswer> {
   const issuer = await openIssuer(ctx, token.authorityId ?? undefined);
   const elsewhere = refuseByAddress(issuer, asked.address);
   if (elsewhere !== null) return elsewhere;
@@ -91,7 +99,7 @@ export async function enrolDevice(
   if (token.usesLeft <= 0) return refuseToken(token, "exhausted");
   const deviceId = wishedId(asked.wish) ?? wishedId(request.commonName) ?? deviceUuid;
   // Looked up first, so that a client which asks every few seconds leaves no trail of audit entries.
-  if (await isTaken(ctx, deviceId, deviceUuid)) return refuse("device_already_registered");
+  if (await isTaken(ctx, deviceId, deviceUuid)) return taken(deviceId);
   return make(ctx, order, { token, deviceUuid, deviceId: unlessUuid(deviceId, deviceUuid) });
 }
 
@@ -131,7 +139,7 @@ async function make(ctx: IdentityCtx, order: Order, newcomer: Newcomer): Promise
       });
     });
   } catch (error) {
-    if (isAppError(error, "device.conflict")) return refuse("device_already_registered");
+    if (isAppError(error, "device.conflict")) return taken(deviceId);
     const isTooMany = isAppError(error, "authority.too_many_newcomers");
     if (!isTooMany && !isAppError(error, "enrolment_token.used_up")) throw error;
     // Its id must stay free. Another request with the same key and another token may have got through meanwhile.
@@ -160,11 +168,17 @@ async function findOfKey(
   key: { deviceUuid: string; spkiSha256: string },
 ): Promise<EnrolmentAnswer | null> {
   const rows = await listOfKey(db, ctx.namespaceId, key.spkiSha256);
-  if (rows.length === 0) return null;
-  if (rows.some(isTurnedAway)) return refuse("key_refused");
+  const turnedAway = rows.find(isTurnedAway);
+  if (turnedAway !== undefined) return because(refuse("key_refused"), ofKey(turnedAway));
   const now = ctx.clock();
   const own = rows.find((row) => row.issuedHere && row.deviceUuid === key.deviceUuid && isLive(row, now));
-  return own?.certificate ? { certificateDer: Buffer.from(own.certificate) } : refuse("key_known");
+  if (own?.certificate) return { certificateDer: Buffer.from(own.certificate) };
+  const [newest] = rows;
+  return newest === undefined ? null : because(refuse("key_known"), ofKey(newest));
+}
+
+function taken(deviceId: string): EnrolmentAnswer {
+  return because(refuse("device_already_registered"), `Another device is registered as “${deviceId}”.`);
 }
 
 /** One line of text, as the registry takes it. */

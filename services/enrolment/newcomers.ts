@@ -1,6 +1,7 @@
 import { isFrom, matchesPattern, misfitOf } from "#lib/pki/admission.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import type { Issuer } from "#services/authorities/service.ts";
+import { because } from "./refusal-detail.ts";
 import { type EnrolmentRefusal, refuse } from "./refusals.ts";
 
 type Refused = { readonly refusal: EnrolmentRefusal };
@@ -38,8 +39,4 @@ export function refuseByRate({ name, newcomers }: Issuer): Refused {
 export function takesIssuedSubjects({ newcomers: { subjectPattern } }: Issuer): boolean {
   // No pattern holds this text, so only an open common name lets it through.
   return subjectPattern === null || matchesPattern(`CN=${"\u{1}".repeat(36)}`, subjectPattern);
-}
-
-function because({ refusal }: Refused, detail: string): Refused {
-  return { refusal: { ...refusal, detail } };
 }

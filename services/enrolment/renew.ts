@@ -10,6 +10,7 @@ import {
   lockDevice,
   recordRenewal,
 } from "#services/identity/service.ts";
+import { askedBy, because, ofKey, shortened } from "./refusal-detail.ts";
 import { type EnrolmentAnswer, refuse } from "./refusals.ts";
 import { isLive, isTurnedAway, type Order, openNextIssuer, readOrder, sign } from "./request.ts";
 
@@ -28,11 +29,15 @@ const DAY_MS = 86_400_000;
  * @throws AppError `keys.unsealable`
  * @see RFC 7030 section 4.2.2
  */
-export async function renewCertificate(
-  ctx: Ctx,
-  asked: { fingerprint: string; body: Uint8Array; label: string | null },
-): Promise<EnrolmentAnswer> {
+export async function renewCertificate(ctx: Ctx, asked: Asked): Promise<EnrolmentAnswer> {
   const present = await findEnrolled(ctx.db, ctx.namespaceId, asked.fingerprint);
+  const who = present?.name ?? present?.deviceUuid ?? "a device";
+  return askedBy(await renew(ctx, asked, present), `Asked by ${who}, which came with ${shortened(asked.fingerprint)}.`);
+}
+
+type Asked = { fingerprint: string; body: Uint8Array; label: string | null };
+
+async function renew(ctx: Ctx, asked: Asked, present: EnrolledRow | null): Promise<EnrolmentAnswer> {
   if (!isInPlace(present)) return refuse("renewal_not_in_place");
   const order = readOrder({ ...asked, issuer: await openNextIssuer(ctx, present.authorityId) });
   if ("refusal" in order) return order;
@@ -84,8 +89,10 @@ async function findOfKey(
   { order, present }: { order: Order; present: InPlace },
 ): Promise<EnrolmentAnswer | null> {
   const rows = await listOfKey(tx, ctx.namespaceId, order.request.spkiSha256);
-  if (rows.some(isTurnedAway)) return refuse("key_refused");
-  if (rows.some((row) => row.deviceUuid !== present.deviceUuid)) return refuse("key_known");
+  const turnedAway = rows.find(isTurnedAway);
+  if (turnedAway !== undefined) return because(refuse("key_refused"), ofKey(turnedAway));
+  const foreign = rows.find((row) => row.deviceUuid !== present.deviceUuid);
+  if (foreign !== undefined) return because(refuse("key_known"), ofKey(foreign));
   const halfLife = new Date(ctx.clock().getTime() + (order.issuer.certificateDays * DAY_MS) / 2);
   const waiting = rows.find(
     (row) =>

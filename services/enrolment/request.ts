@@ -5,6 +5,7 @@ import { CSR_LIMITS, type ProvedRequest, readRequest } from "#lib/pki/csr.ts";
 import { type IssuedCertificate, issueDeviceCertificate } from "#lib/pki/issue.ts";
 import { type Issuer, openIssuer } from "#services/authorities/service.ts";
 import type { EnrolledRow } from "#services/identity/service.ts";
+import { because } from "./refusal-detail.ts";
 import { type EnrolmentRefusal, refuse } from "./refusals.ts";
 
 /** As much of a body as can be a request. */
@@ -26,7 +27,9 @@ export function readOrder(asked: {
 }): Order | { readonly refusal: EnrolmentRefusal } {
   const { issuer, label } = asked;
   if (issuer === null) return refuse("no_issuing_authority");
-  if (label !== null && label !== issuer.authorityId && label !== issuer.name) return refuse("authority_not_offered");
+  if (label !== null && label !== issuer.authorityId && label !== issuer.name) {
+    return because(refuse("authority_not_offered"), `The address names ${label}; ${issuer.name} is what issues.`);
+  }
   try {
     return { issuer, request: readRequest(asked.body, issuer.newcomers.keyTypes) };
   } catch (error) {

@@ -39,6 +39,8 @@ export type ProvisioningRefusal = {
     | NonNullable<ReturnType<typeof misfitOf>>;
   readonly sentence: string;
   readonly status: 403 | 409 | 429;
+  /** For people of this install; the client never gets it. */
+  readonly detail?: string;
 };
 
 /** A shared certificate that may register a device now. */
@@ -82,7 +84,7 @@ export async function provisionDevice(
 ): Promise<{ readonly deviceUuid: string; readonly pkcs12: Buffer } | { readonly refusal: ProvisioningRefusal }> {
   // Looked up first, so that a client which asks every few seconds leaves no trail of audit entries.
   if ((await findDeviceByOemId(ctx.db, ctx.namespaceId, input.deviceId)) !== null)
-    return { refusal: ALREADY_REGISTERED };
+    return { refusal: taken(input.deviceId) };
   const deviceUuid = randomUUID();
   const validForDays = Math.min(input.ttl ?? credential.certificateDays, credential.certificateDays);
   const rootPem = await loadDoorRootPem(ctx);
@@ -112,7 +114,7 @@ export async function provisionDevice(
       });
     });
   } catch (error) {
-    if (isAppError(error, "device.conflict")) return { refusal: ALREADY_REGISTERED };
+    if (isAppError(error, "device.conflict")) return { refusal: taken(input.deviceId) };
     await unregisterDevice(ctx, deviceUuid);
     if (isAppError(error, "provisioning_credential.used_up")) return { refusal: EXHAUSTED };
     if (isAppError(error, "authority.too_many_newcomers")) return { refusal: RULES.too_many_newcomers };
@@ -234,6 +236,10 @@ const RULES = {
     sentence: "Too many new devices of this authority came in the last hour. Try again later.",
   },
 } as const satisfies Partial<Record<ProvisioningRefusal["code"], ProvisioningRefusal>>;
+function taken(deviceId: string): ProvisioningRefusal {
+  return { ...ALREADY_REGISTERED, detail: `Another device is registered as “${deviceId}”.` };
+}
+
 const ALREADY_REGISTERED: ProvisioningRefusal = {
   code: "device_already_registered",
   status: 409,

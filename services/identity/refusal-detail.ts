@@ -2,7 +2,7 @@ import { becauseOf } from "#lib/domain/revocation-reasons.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import { comparableName } from "#lib/pki/issuer.ts";
 import type { AuthorityProfile } from "#services/authorities/service.ts";
-import type { DecidedRow } from "./store-refusals.ts";
+import type { DecidedRow, SharedRow } from "./store-refusals.ts";
 
 /** A refused attempt, and what the install knows about who made it. */
 export type Explained = {
@@ -15,6 +15,10 @@ export type Explained = {
   readonly authorities: readonly AuthorityProfile[];
   /** What was decided about it, or about the certificate that it is an altered copy of. */
   readonly record: DecidedRow | null;
+  /** The certificate itself, when it is one that devices register themselves with. */
+  readonly shared: SharedRow | null;
+  /** What the one who refused knew. */
+  readonly detail?: string | null;
 };
 
 /**
@@ -24,8 +28,9 @@ export type Explained = {
  * @returns null when the code says it all
  */
 export function detailOf(attempt: Explained): string | null {
-  const { leaf } = attempt;
-  if (leaf === null) return null;
+  const { leaf, shared, detail = null } = attempt;
+  if (shared !== null) return [detail, ofShared(shared, attempt.code)].join(" ").trim().slice(0, MOST_CHARACTERS);
+  if (leaf === null || detail !== null) return detail?.slice(0, MOST_CHARACTERS) ?? null;
   const text =
     ofRecord(attempt) ?? ofIssuer(leaf, attempt) ?? ofAuthority(leaf, attempt) ?? ofCertificate(leaf, attempt);
   return text === null ? null : text.slice(0, MOST_CHARACTERS);
@@ -43,6 +48,22 @@ const USAGES: Readonly<Record<string, string>> = {
   "1.3.6.1.5.5.7.3.8": "timeStamping",
   "1.3.6.1.5.5.7.3.9": "OCSPSigning",
 };
+
+function ofShared(shared: SharedRow, code: string): string {
+  const which = `the shared certificate “${shared.description}”, made by ${shared.createdBy}`;
+  switch (code) {
+    case "provisioning_revoked":
+      return `It came with ${which}, which was revoked${byWhom(shared.revokedBy)}${onDay(shared.revokedAt)}.`;
+    case "provisioning_not_yet_valid":
+      return `It came with ${which}, which is valid from ${day(shared.validFrom)}.`;
+    case "provisioning_expired":
+      return `It came with ${which}, which was valid until ${day(shared.validUntil)}.`;
+    case "provisioning_exhausted":
+      return `It came with ${which}, which was good for ${shared.usesAllowed}.`;
+    default:
+      return `It came with ${which}.`;
+  }
+}
 
 function ofRecord({ code, record }: Explained): string | null {
   if (record === null) return null;
@@ -127,6 +148,8 @@ function ofCertificate(leaf: CertificateFacts, { code, at }: Explained): string 
       return `Its subject is ${leaf.subjectDn === "" ? "empty" : leaf.subjectDn}.`;
     case "wrong_usage":
       return usageOf(leaf);
+    case "not_a_provisioning_certificate":
+      return `It showed ${leaf.subjectDn}, issued by ${leaf.issuerDn}: no certificate that was made for registering.`;
     default:
       return null;
   }

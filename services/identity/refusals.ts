@@ -13,7 +13,12 @@ import { wordsOf } from "#lib/domain/refusals.ts";
 import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { decideAdmission } from "#lib/pki/admission.ts";
 import { type CertificateFacts, certificatePem, parseCertificate } from "#lib/pki/certificates.ts";
-import { listAuthorityNames, listAuthorityProfiles, listKnownAuthorities } from "#services/authorities/service.ts";
+import {
+  BOOTSTRAP_CA_NAME,
+  listAuthorityNames,
+  listAuthorityProfiles,
+  listKnownAuthorities,
+} from "#services/authorities/service.ts";
 import { addAllowlistEntry } from "./allowlist.ts";
 import { approveCertificate } from "./approve.ts";
 import type { IdentityCtx } from "./ctx.ts";
@@ -60,9 +65,11 @@ async function explained(ctx: Ctx, batch: readonly RefusedVisit[]): Promise<stor
   const shown = batch.some(({ leaf }) => leaf !== null);
   // Only what an authority of ours signed can be on record.
   const ours = batch.flatMap(({ leaf, authorityId }) => (leaf === null || authorityId === null ? [] : [leaf]));
-  const [authorities, records] = await Promise.all([
+  const claimShared = batch.flatMap(({ leaf }) => (leaf?.issuerDn.includes(BOOTSTRAP_CA_NAME) === true ? [leaf] : []));
+  const [authorities, records, shared] = await Promise.all([
     shown ? listAuthorityProfiles(ctx) : [],
     store.listDecided(ctx.db, ctx.namespaceId, ours),
+    store.listShared(ctx.db, ctx.namespaceId, claimShared),
   ]);
   const byFingerprint = new Map(records.map((record) => [record.fingerprint, record]));
   const bySignedPart = new Map(records.map((record) => [record.tbsSha256, record]));
@@ -78,7 +85,14 @@ async function explained(ctx: Ctx, batch: readonly RefusedVisit[]): Promise<stor
       issuerDn: leaf?.issuerDn ?? null,
       certificate: leaf?.der ?? null,
       addresses: visit.addresses ?? [visit.address],
-      detail: visit.detail ?? detailOf({ ...visit, leaf, authority, authorities, record }),
+      detail: detailOf({
+        ...visit,
+        leaf,
+        authority,
+        authorities,
+        record,
+        shared: shared.find(({ fingerprint }) => fingerprint === leaf?.fingerprint) ?? null,
+      }),
     };
   });
 }

@@ -122,6 +122,33 @@ export async function listDecided(
   });
 }
 
+const SHARED_COLUMNS = {
+  fingerprint: true,
+  description: true,
+  createdBy: true,
+  validFrom: true,
+  validUntil: true,
+  usesAllowed: true,
+  revokedAt: true,
+  revokedBy: true,
+} as const satisfies Prisma.BootstrapCredentialSelect;
+
+export type SharedRow = Prisma.BootstrapCredentialGetPayload<{ select: typeof SHARED_COLUMNS }>;
+
+/** The shared certificates among these, with which devices register themselves. */
+export async function listShared(
+  db: DbOrTx,
+  namespaceId: string,
+  leaves: readonly { fingerprint: string }[],
+): Promise<SharedRow[]> {
+  if (leaves.length === 0) return [];
+  return db.bootstrapCredential.findMany({
+    where: { namespaceId, fingerprint: { in: leaves.map(({ fingerprint }) => fingerprint) } },
+    select: SHARED_COLUMNS,
+    take: 4_000,
+  });
+}
+
 const COLUMNS = {
   id: true,
   fingerprint: true,
