@@ -146,6 +146,21 @@ export async function findGraceDays(
   return (await store.findGraceDays(tx, ctx.namespaceId, authorityId)) ?? 0;
 }
 
+/**
+ * Makes sure that an authority is in one of these states, and stays so until the transaction ends: what was decided before it, about a
+ * newcomer or something to issue, may be late.
+ *
+ * @throws AppError `authority.wrong_state`
+ */
+export async function assertAuthorityIs(
+  tx: Tx,
+  ctx: Pick<Ctx, "namespaceId">,
+  of: { id: string; states: readonly KnownAuthority["state"][] },
+): Promise<void> {
+  if (await store.holdState(tx, ctx.namespaceId, of)) return;
+  throw new AppError("authority.wrong_state", `The authority is not ${of.states.join(" or ")} any more.`);
+}
+
 /** How many newcomers an authority may have in an hour; null: any number. */
 export async function findNewcomerRate(
   ctx: Pick<Ctx, "db" | "namespaceId">,

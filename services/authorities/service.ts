@@ -1,6 +1,7 @@
 /** The authorities' face to the other areas and processes; README.md says what it guarantees. */
 export {
   type AuthorityProfile,
+  assertAuthorityIs,
   BOOTSTRAP_CA_NAME,
   ensureAuthorities,
   findGraceDays,

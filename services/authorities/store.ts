@@ -1,4 +1,4 @@
-import type { DbOrTx } from "#lib/db/client.ts";
+import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 
 /** `fleet` signs devices; `bootstrap` signs the shared certificates with which devices register, and no device; `canary` what measures. */
@@ -99,6 +99,19 @@ export async function listWaitingDays(db: DbOrTx, namespaceId: string): Promise<
 export async function findGraceDays(db: DbOrTx, namespaceId: string, id: string): Promise<number | null> {
   const row = await db.authority.findFirst({ where: { namespaceId, id }, select: { graceDays: true } });
   return row?.graceDays ?? null;
+}
+
+/** Whoever changes this authority's state waits until the transaction ends. @returns false when it is in none of these */
+export async function holdState(
+  tx: Tx,
+  namespaceId: string,
+  of: { id: string; states: readonly string[] },
+): Promise<boolean> {
+  const rows = await tx.$queryRaw<unknown[]>`
+    SELECT 1 FROM authority
+    WHERE "namespaceId" = ${namespaceId} AND id = ${of.id}::uuid AND "provedAt" IS NOT NULL AND state = ANY(${[...of.states]}::text[])
+    FOR SHARE`;
+  return rows.length === 1;
 }
 
 export async function findNewcomersPerHour(db: DbOrTx, namespaceId: string, id: string): Promise<number | null> {

@@ -6,7 +6,7 @@ import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { CANONICAL_UUID } from "#lib/pki/device-id.ts";
 import type { IssuedCertificate } from "#lib/pki/issue.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
-import { openIssuer } from "#services/authorities/service.ts";
+import { assertAuthorityIs, openIssuer } from "#services/authorities/service.ts";
 import { findDeviceByOemId } from "#services/fleet/service.ts";
 import {
   hadItsNewcomers,
@@ -131,6 +131,7 @@ async function make(ctx: IdentityCtx, order: Order, newcomer: Newcomer): Promise
           return known;
         }
         await takeNewcomer(tx, ctx, rate);
+        await assertAuthorityIs(tx, ctx, { id: rate.authorityId, states: ["open"] });
         if (!(await store.takeUse(tx, ctx.namespaceId, { id: token.id, at: ctx.clock() }))) throw usedUp();
         await recordFirst(tx, ctx, actor, firstOf(order, newcomer, signed));
         const { fingerprint, serialHex } = signed.certificate;
@@ -140,12 +141,19 @@ async function make(ctx: IdentityCtx, order: Order, newcomer: Newcomer): Promise
     });
   } catch (error) {
     if (isAppError(error, "device.conflict")) return taken(deviceId);
-    const isTooMany = isAppError(error, "authority.too_many_newcomers");
-    if (!isTooMany && !isAppError(error, "enrolment_token.used_up")) throw error;
+    const refusal = refusalOf(error, { token, issuer: order.issuer });
+    if (refusal === null) throw error;
     // Its id must stay free. Another request with the same key and another token may have got through meanwhile.
     if (!(await isDeviceNamed(ctx.db, ctx.namespaceId, deviceUuid))) await unregisterDevice(ctx, deviceUuid);
-    return isTooMany ? refuseByRate(order.issuer) : refuseToken(token, "exhausted");
+    return refusal;
   }
+}
+
+/** What became true while the registry was told; null for what is no refusal. */
+function refusalOf(error: unknown, { token, issuer }: { token: store.TokenRow; issuer: Order["issuer"] }) {
+  if (isAppError(error, "authority.too_many_newcomers")) return refuseByRate(issuer);
+  if (isAppError(error, "authority.wrong_state")) return refuse("no_issuing_authority");
+  return isAppError(error, "enrolment_token.used_up") ? refuseToken(token, "exhausted") : null;
 }
 
 function firstOf({ issuer }: Order, { token, deviceUuid, deviceId }: Newcomer, signed: IssuedCertificate) {

@@ -11,7 +11,7 @@ import { showNewDevice } from "#services/fleet/service.ts";
 import { preassign, preassignedBy } from "./arrivals.ts";
 import { readCertificate, requireRow } from "./certificates.ts";
 import type { IdentityCtx } from "./ctx.ts";
-import { applyDecision, assertState, lockCertificate, noted } from "./decisions.ts";
+import { applyDecision, assertNotFallen, assertState, lockCertificate, noted } from "./decisions.ts";
 import { takePlace } from "./renewals.ts";
 import * as store from "./store.ts";
 import * as allowlist from "./store-allowlist.ts";
@@ -27,7 +27,7 @@ export type Approval = ApproveCertificate & {
  * Lets a waiting certificate in: makes the registry's device first, then allows it everywhere at once. With `replace` it takes the place
  * of the device's other certificate, which stays good for `graceDays` (its authority's when left out).
  *
- * @throws AppError `auth.forbidden` | `certificate.not_found` | `certificate.wrong_state` |
+ * @throws AppError `auth.forbidden` | `certificate.not_found` | `certificate.wrong_state` (also when its authority was revoked) |
  *   `certificate.conflict` (another certificate of this device is allowed, and `replace` was not given) | `device.conflict` | `backend.*`
  */
 export async function approveCertificate(ctx: IdentityCtx, actor: Actor, input: Approval): Promise<Certificate> {
@@ -74,6 +74,7 @@ async function allow(tx: Tx, ctx: Ctx, { actor, input, device }: Allowed): Promi
   const locked = await lockCertificate(tx, ctx, input.fingerprint);
   const { replaces, deviceUuid } = await assertApprovable(ctx, tx, { row: locked, replace: input.replace ?? false });
   const { fingerprint } = locked;
+  await assertNotFallen(tx, ctx, locked);
   if (input.entry !== undefined) {
     const use = { id: input.entry.id, fingerprint, at: ctx.clock() };
     if (!(await allowlist.takeEntry(tx, ctx.namespaceId, use)))

@@ -3,9 +3,9 @@ import type { Certificate, Note } from "#lib/contracts/console/certificates.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import { lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { publishEvent } from "#lib/db/events.ts";
-import { AppError } from "#lib/errors/app-error.ts";
+import { AppError, isAppError } from "#lib/errors/app-error.ts";
 import { record } from "#services/audit/service.ts";
-import { announceChange } from "#services/authorities/service.ts";
+import { announceChange, assertAuthorityIs } from "#services/authorities/service.ts";
 import { recordActivity, setCertificate } from "#services/fleet/service.ts";
 import { readCertificate } from "./certificates.ts";
 import * as store from "./store.ts";
@@ -82,6 +82,28 @@ export function assertState(row: store.CertificateRow, allowed: readonly store.S
   throw new AppError("certificate.wrong_state", `This certificate is ${row.state}, so it can't be ${verb}.`, {
     context: { fingerprint: row.fingerprint, state: row.state },
   });
+}
+
+/**
+ * What a revoked authority signed lets nobody in, so it must not take another certificate's place either.
+ *
+ * @throws AppError `certificate.wrong_state`
+ */
+export async function assertNotFallen(
+  tx: Tx,
+  ctx: Ctx,
+  { authorityId, fingerprint }: store.CertificateRow,
+): Promise<void> {
+  if (authorityId === null) return;
+  try {
+    await assertAuthorityIs(tx, ctx, { id: authorityId, states: ["open", "closed"] });
+  } catch (cause) {
+    if (!isAppError(cause, "authority.wrong_state")) throw cause;
+    throw new AppError("certificate.wrong_state", "Its authority was revoked, so it would let nobody in.", {
+      cause,
+      context: { fingerprint, authorityId },
+    });
+  }
 }
 
 /** A note, where one was given. */

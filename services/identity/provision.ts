@@ -10,6 +10,7 @@ import { makePkcs12 } from "#lib/pki/pkcs12.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
 import {
   announceChange,
+  assertAuthorityIs,
   BOOTSTRAP_CA_NAME,
   type Issuer,
   loadDoorRootPem,
@@ -105,6 +106,7 @@ export async function provisionDevice(
       await ctx.db.$transaction(async (tx) => {
         await lockDevice(tx, ctx, deviceUuid);
         await takeNewcomer(tx, ctx, rateOf(signed.issuer));
+        await assertAuthorityIs(tx, ctx, { id: signed.authorityId, states: ["open"] });
         const use = { id: credential.id, at: ctx.clock() };
         if (!(await bootstrap.takeUse(tx, ctx.namespaceId, use))) throw usedUp();
         await recordProvisioned(tx, ctx, actor, { credential, deviceUuid, deviceId: input.deviceId, signed });

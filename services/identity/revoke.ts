@@ -5,7 +5,7 @@ import { lockInTransaction, type Tx } from "#lib/db/client.ts";
 import { AppError } from "#lib/errors/app-error.ts";
 import { record } from "#services/audit/service.ts";
 import { readCertificate } from "./certificates.ts";
-import { applyDecision, assertState, lockCertificate, lockOf, noted } from "./decisions.ts";
+import { applyDecision, assertNotFallen, assertState, lockCertificate, lockOf, noted } from "./decisions.ts";
 import * as store from "./store.ts";
 
 /** What can still be revoked. */
@@ -13,7 +13,8 @@ export const REVOCABLE: readonly store.StoredState[] = ["pending", "allowed", "h
 const HOLD = "certificateHold";
 
 /**
- * Takes a certificate's admission away, for good and at once: its live connections are cut.
+ * Takes a certificate's admission away, for good and at once: its live connections are cut. What it asked for and nobody used yet may be in
+ * the same wrong hands, so it is revoked with it; there are a handful at most.
  *
  * @throws AppError `auth.forbidden` | `certificate.not_found` | `certificate.wrong_state`
  * @see RFC 5280 section 5.3.1 for the reasons
@@ -27,12 +28,21 @@ export async function revokeCertificate(
   await ctx.db.$transaction(async (tx) => {
     const row = await lockCertificate(tx, ctx, input.fingerprint);
     assertState(row, REVOCABLE, "revoked");
-    const revocation = { row, reason: input.reason ?? "unspecified", note: input.note };
-    await applyRevocation(tx, ctx, actor, revocation);
-    await recordRevocation(tx, ctx, actor, revocation);
+    const because = { reason: input.reason ?? "unspecified", note: input.note };
+    const unused = await unusedRenewals(tx, ctx, row);
+    const revocations = [row, ...unused].map((it) => ({ row: it, ...because }));
+    for (const revocation of revocations) await applyRevocation(tx, ctx, actor, revocation);
+    for (const revocation of revocations) await recordRevocation(tx, ctx, actor, revocation);
   });
   return readCertificate(ctx, input.fingerprint);
 }
+
+async function unusedRenewals(tx: Tx, ctx: Ctx, { deviceUuid, fingerprint }: store.CertificateRow) {
+  const rows = deviceUuid === null ? [] : await store.listOfDevices(tx, ctx.namespaceId, [deviceUuid]);
+  return rows.filter((it) => it.renewalOf === fingerprint && it.admittedAt === null && UNUSED.has(it.state));
+}
+
+const UNUSED: ReadonlySet<store.StoredState> = new Set(["allowed", "held"]);
 
 /** Revokes whatever a device could still come in with; part of its deletion. Takes the device's lock. */
 export async function revokeCertificatesOfDevice(tx: Tx, ctx: Ctx, actor: Actor, deviceUuid: string): Promise<number> {
@@ -69,7 +79,7 @@ export async function holdCertificate(
 /**
  * Lets a certificate that is on hold in again.
  *
- * @throws AppError `auth.forbidden` | `certificate.not_found` | `certificate.wrong_state` |
+ * @throws AppError `auth.forbidden` | `certificate.not_found` | `certificate.wrong_state` (also when its authority was revoked) |
  *   `certificate.conflict` (another certificate has its device's place meanwhile)
  */
 export async function releaseCertificate(
@@ -81,6 +91,7 @@ export async function releaseCertificate(
   await ctx.db.$transaction(async (tx) => {
     const row = await lockCertificate(tx, ctx, input.fingerprint);
     assertState(row, ["held"], "released");
+    await assertNotFallen(tx, ctx, row);
     await assertPlaceIsFree(tx, ctx, row);
     const change = { state: "allowed" as const, revocationReason: null, revokedAt: null, ...noted(input.note) };
     await applyDecision(tx, ctx, actor, { row, change, verb: "released" });

@@ -8,7 +8,7 @@ import { allowlistKeysOf } from "#lib/pki/allowlist-value.ts";
 import { type CertificateFacts, certificatePem } from "#lib/pki/certificates.ts";
 import type { DeviceIdentity } from "#lib/pki/device-id.ts";
 import { auditBackendChange } from "#services/audit/service.ts";
-import { findNewcomerRate, listKnownAuthorities } from "#services/authorities/service.ts";
+import { assertAuthorityIs, findNewcomerRate, listKnownAuthorities } from "#services/authorities/service.ts";
 import { showNewDevice, touchDevices } from "#services/fleet/service.ts";
 import { createNamed, preassign, preassignedBy } from "./arrivals.ts";
 import type { IdentityCtx } from "./ctx.ts";
@@ -156,8 +156,9 @@ export async function admitNewcomer(ctx: IdentityCtx, visit: Visit): Promise<voi
       });
     });
   } catch (error) {
-    // Others came in the same moment. The registry may have had the device before, so there it stays.
-    if (!isAppError(error, "authority.too_many_newcomers")) throw error;
+    // Others came, or the authority was closed, in the same moment. The registry may have had the device before, so there it stays.
+    const isLate = isAppError(error, "authority.too_many_newcomers") || isAppError(error, "authority.wrong_state");
+    if (!isLate) throw error;
   }
 }
 
@@ -168,7 +169,7 @@ type Arrival = {
   rate: NewcomerRate;
 };
 
-/** @throws AppError `authority.too_many_newcomers` */
+/** @throws AppError `authority.too_many_newcomers` | `authority.wrong_state` */
 async function allowVisited(tx: Tx, ctx: Ctx, { visit, device, listed, rate }: Arrival): Promise<string> {
   const { fingerprint } = visit.leaf;
   const at = ctx.clock();
@@ -180,6 +181,7 @@ async function allowVisited(tx: Tx, ctx: Ctx, { visit, device, listed, rate }: A
   }
   const locked = await lockCertificate(tx, ctx, fingerprint);
   if (locked.state !== "pending") return locked.state;
+  await assertAuthorityIs(tx, ctx, { id: visit.authorityId, states: ["open"] });
   const conflict = await store.findOtherAllowed(tx, ctx.namespaceId, { deviceUuid: device.uuid, fingerprint });
   const use = listed === null ? null : { id: listed.id, fingerprint, at };
   const mayBeAllowed = conflict === null && (use === null || (await allowlist.takeEntry(tx, ctx.namespaceId, use)));

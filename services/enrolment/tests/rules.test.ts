@@ -161,6 +161,25 @@ describe("the rules of an authority for newcomers", () => {
   });
 });
 
+it("nothing is issued by an authority that is closed meanwhile, and the token keeps its use", async () => {
+  const secret = await newToken({ uses: 1 });
+  const judged = await judgeToken(ctx, secret);
+  if ("refusal" in judged) throw new Error("the token is good");
+  const { registry } = ctx.backends;
+  const slow = {
+    ...registry,
+    async createDevice(...given: Parameters<typeof registry.createDevice>) {
+      await registry.createDevice(...given);
+      await ctx.db.authority.update({ where: { id }, data: { state: "closed" } });
+    },
+  };
+  const asked = { body: newRequest(), label: null, wish: null, address: "192.0.2.9" };
+  const answer = await enrolDevice({ ...ctx, backends: { ...ctx.backends, registry: slow } }, judged, asked);
+  expect(answer).toMatchObject({ refusal: { code: "no_issuing_authority" } });
+  await ctx.db.authority.update({ where: { id }, data: { state: "open" } });
+  expect(await enrol(secret)).toBe("enrolled");
+});
+
 it("no token is made for an authority whose subjects are never those that are issued here", async () => {
   await withRules({ subjectPattern: "CN=*,O=Acme" }, async () => expectRefusal(newToken(), "request.invalid"));
   await withRules({ subjectPattern: "CN=truck-*" }, async () => expectRefusal(newToken(), "request.invalid"));
