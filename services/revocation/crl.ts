@@ -23,6 +23,9 @@ const DAY_MS = 86_400_000;
 const FULL_VALID_MS = 7 * DAY_MS;
 const DELTA_VALID_MS = 2 * DAY_MS;
 const RENEW_AFTER_MS = DAY_MS;
+/** The worker looks hourly. A list that is older has nobody who makes it, so whoever asks for it has it made; not more often than this. */
+const OVERDUE_AFTER_MS = RENEW_AFTER_MS + 2 * 3_600_000;
+const TRY_AGAIN_MS = 60_000;
 /** Lists beyond one of these have a delta, too. */
 export const LARGE_LIST = { entries: 1_000, bytes: 64 * 1_024 } as const;
 
@@ -35,7 +38,7 @@ export function crlUrlOf(ctx: Pick<Ctx, "config">, authorityId: string, kind: st
 }
 
 /**
- * The list in force, made when there is none yet.
+ * The list in force, made when there is none yet, and anew when it is overdue.
  *
  * @throws AppError `authority.not_found` (unknown, its key is not here, or it has no delta) | `keys.unsealable`
  */
@@ -47,6 +50,7 @@ export async function getCrl(ctx: Ctx, authorityId: string, kind: store.CrlKind)
       "This install only recognises this authority and does not have its key: whoever runs the authority publishes its list.",
     );
   }
+  if (await isOverdue(ctx, authority)) await publishOverdue(ctx, authority);
   const stored = await store.findCrl(ctx.db, authorityId, kind);
   if (stored === null && kind === "full") {
     await publishCrl(ctx, authority);
@@ -59,6 +63,34 @@ export async function getCrl(ctx: Ctx, authorityId: string, kind: store.CrlKind)
     );
   }
   return { der: Buffer.from(stored.der), thisUpdate: stored.thisUpdate, nextUpdate: stored.nextUpdate };
+}
+
+async function isOverdue(ctx: Ctx, { id, notAfter }: RevokingAuthority): Promise<boolean> {
+  const now = ctx.clock();
+  const newest = await store.findThisUpdate(ctx.db, id);
+  return newest !== null && now < notAfter && now.getTime() - newest.getTime() >= OVERDUE_AFTER_MS;
+}
+
+/** This process's last try to make a list that was overdue: strangers ask, and each try reads all that was revoked. */
+const tries = new Map<string, { readonly at: number; readonly done: Promise<void> }>();
+
+function publishOverdue(ctx: Ctx, authority: RevokingAuthority): Promise<void> {
+  const at = ctx.clock().getTime();
+  const last = tries.get(authority.id);
+  if (last !== undefined && at - last.at < TRY_AGAIN_MS) return last.done;
+  const done = tryToPublish(ctx, authority);
+  tries.set(authority.id, { at, done });
+  return done;
+}
+
+async function tryToPublish(ctx: Ctx, authority: RevokingAuthority): Promise<void> {
+  ctx.log.warn({ authorityId: authority.id }, "a revocation list is overdue: is a worker running?");
+  try {
+    await publishCrl(ctx, authority);
+  } catch (err) {
+    // The old one is good for days yet, and better than none.
+    ctx.log.error({ err, authorityId: authority.id }, "a revocation list can't be made");
+  }
 }
 
 /**

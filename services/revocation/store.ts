@@ -90,6 +90,16 @@ export async function findCrl(db: DbOrTx, authorityId: string, kind: CrlKind): P
   });
 }
 
+/** When the newest complete list was made. */
+export async function findThisUpdate(db: DbOrTx, authorityId: string): Promise<Date | null> {
+  const row = await db.authorityCrl.findFirst({
+    where: { authorityId, kind: "full" },
+    orderBy: { number: "desc" },
+    select: { thisUpdate: true },
+  });
+  return row?.thisUpdate ?? null;
+}
+
 export async function findFullCrl(db: DbOrTx, authorityId: string, number: bigint): Promise<CrlRow | null> {
   return db.authorityCrl.findUnique({
     where: { authorityId_kind_number: { authorityId, kind: "full", number } },

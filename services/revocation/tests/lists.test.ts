@@ -48,6 +48,18 @@ it("signs anew for a change of that authority or after a day, and for nothing el
   expect((await list()).number).toBe(number + 1n);
 });
 
+it("is made anew for who asks when it is overdue, because whoever makes it daily is gone", async () => {
+  const { number } = await list();
+  const leaf = await addLeaf(ctx, { state: "revoked" });
+  clock.advance(2 * DAY_MS);
+  const asked = await Promise.all([1, 2, 3].map(() => getCrl(ctx, authorityId, "full")));
+  for (const { der, nextUpdate } of asked) {
+    expect(readCrl(der).number).toBe(number + 1n);
+    expect(readCrl(der).entries.has(BigInt(`0x${leaf.facts.serialHex}`).toString(16))).toBe(true);
+    expect(nextUpdate.getTime()).toBeGreaterThan(clock.now.getTime() + 6 * DAY_MS);
+  }
+});
+
 it("keeps a revoked certificate beyond its end, and forgets it when a complete list later has said so", async () => {
   const leaf = await addLeaf(ctx, { state: "revoked", notAfter: new Date(clock.now.getTime() + DAY_MS) });
   const serial = BigInt(`0x${leaf.facts.serialHex}`).toString(16);
