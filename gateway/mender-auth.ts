@@ -16,6 +16,7 @@ import { ATTEMPT_WINDOW_SECONDS, createAttemptLimiter } from "./attempt-limiter.
 import { type BoundedMap, createBoundedMap } from "./bounded-map.ts";
 import type { DoorMetrics } from "./door-metrics.ts";
 import { type HeldReply, sendAuthRequest } from "./mender-exchange.ts";
+import { withLength } from "./mender-headers.ts";
 import { type MenderReply, malformed, REPLIES, sendMenderReply } from "./mender-replies.ts";
 import { type AuthRequest, isKeyOf, isSignedBy, readAuthRequest } from "./mender-request.ts";
 import type { MenderUpstream } from "./mender-upstream.ts";
@@ -129,7 +130,7 @@ async function passOn(
   }
   if (reply.status === 200) await note(ctx, proven, { reply, log: caller.log });
   if (res.headersSent || res.closed) return;
-  res.writeHead(reply.status, withLength(reply));
+  res.writeHead(reply.status, withLength(reply.headers, reply.body.length));
   res.end(reply.body);
 }
 
@@ -175,13 +176,4 @@ async function readBody(req: IncomingMessage, res: ServerResponse, expectsContin
     req.once("error", fail);
     req.once("close", () => fail(new Error("the device went away")));
   });
-}
-
-function withLength({ headers, body }: HeldReply): string[] {
-  const kept: string[] = [];
-  for (let at = 0; at + 1 < headers.length; at += 2) {
-    const [name = "", value = ""] = headers.slice(at, at + 2);
-    if (name.toLowerCase() !== "content-length") kept.push(name, value);
-  }
-  return [...kept, "Content-Length", String(body.length)];
 }

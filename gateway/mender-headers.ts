@@ -55,6 +55,16 @@ export function replyHeaders(reply: IncomingMessage): string[] {
   return headers;
 }
 
+/** The headers of a reply that was held whole, with its length. */
+export function withLength(headers: readonly string[], length: number): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const [name = "", value = ""] = headers.slice(at, at + 2);
+    if (name.toLowerCase() !== "content-length") kept.push(name, value);
+  }
+  return [...kept, "Content-Length", String(length)];
+}
+
 function namedBy(connection: string | undefined): ReadonlySet<string> {
   return new Set((connection ?? "").split(",").map((name) => name.trim().toLowerCase()));
 }

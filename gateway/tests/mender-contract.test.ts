@@ -5,6 +5,7 @@ import type { TestDoor } from "#tests/harness/door.ts";
 import { type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
 import {
   AUTH,
+  MENDER_NAME,
   type MenderDevice,
   newMenderDevice,
   openMenderTestDoor,
@@ -119,5 +120,42 @@ describe("each call of the device API", () => {
     expect(right).toMatchObject({ status: 200, headers: { "content-length": "4096" } });
     const wrong = await door.request(device, { path: `${path}?x-men-expire=${until}&x-men-signature=wrong` });
     expect(wrong).toMatchObject({ status: 403, code: undefined });
+  });
+});
+
+describe("the link of a deployment", () => {
+  const bodyWith = (uri: string) =>
+    // As Go prints it, with blanks that nobody would print again.
+    `{"id": "${ID}",  "artifact": {"artifact_name":"${uri.replaceAll("&", "\\u0026")}", "source":{"uri":"${uri.replaceAll("&", "\\u0026")}"}}}\n`;
+  const CONFIGURATION = "/api/devices/v1/deployments/download/configuration/a/b/c?x-men-expire=e&x-men-signature=s";
+
+  async function linkFor(uri: string): Promise<{ body: string; sent: string }> {
+    const sent = bodyWith(uri);
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(sent) };
+    double.scripted.set(`POST ${DEPLOYMENTS}/next`, { status: 200, headers, body: Buffer.from(sent) });
+    const reply = await next("POST", `${DEPLOYMENTS}/next`);
+    expect(reply).toMatchObject({ status: 200, headers: { "content-length": String(reply.body.length) } });
+    return { body: reply.body.toString(), sent };
+  }
+
+  it("into the server's device API leads through this door, and all else of the answer stays", async () => {
+    const { body, sent } = await linkFor(`${double.url}${CONFIGURATION}`);
+    const { uri } = JSON.parse(body).artifact.source;
+    expect(uri).toBe(`https://${MENDER_NAME}${CONFIGURATION}`);
+    expect(body.replaceAll(JSON.stringify(uri), JSON.stringify(`${double.url}${CONFIGURATION}`))).toBe(
+      sent.replaceAll("\\u0026", "&"),
+    );
+    expect(double.requests.at(-1)?.headers).not.toHaveProperty("accept-encoding");
+  });
+
+  it.each([
+    "https://storage.example.com/artifacts/x?X-Amz-Signature=a&b=c",
+    "SERVER/artifacts/x",
+    "SERVER/api/management/v1/x",
+    "SERVER/api/devices/v1/..%2f..%2fmanagement",
+    "no link",
+  ])("to anywhere else (%s) is left as it is", async (uri) => {
+    const { body, sent } = await linkFor(uri.replace("SERVER", double.url));
+    expect(body).toBe(sent);
   });
 });
