@@ -24,6 +24,7 @@ export type Gateway = { readonly pid: number; readonly doorPort: number; readonl
 export type Gateways = {
   readonly ctx: IdentityCtx;
   readonly actor: Actor;
+  readonly databaseUrl: string;
   readonly servicesToken: string;
   readonly decisionSecret: string;
   /** What devices know the doors by. There is one once a gateway has started. */
@@ -49,6 +50,7 @@ export async function openGateways(): Promise<Gateways> {
   return {
     ctx,
     actor: SHELL,
+    databaseUrl,
     servicesToken: secrets.SERVICES_TOKEN ?? "",
     decisionSecret: secrets.DECISION_SECRET ?? "",
     rootPem: () => loadDoorRootPem(ctx),

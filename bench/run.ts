@@ -1,9 +1,10 @@
-/** `npm run bench`, with what to measure: `build-tools` (the default), `revocation` or `door`. Starts and removes an install of its own. */
+/** `npm run bench`, with what to measure. Starts and removes an install of its own. */
 import { argv } from "node:process";
 
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   "build-tools": () => import("./build-tools.ts"),
   revocation: () => import("./revocation.ts"),
+  everyone: () => import("./everyone.ts"),
   door: () => import("./door.ts"),
 };
 
