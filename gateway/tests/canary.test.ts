@@ -4,7 +4,14 @@ import { issueDeviceCertificate } from "#lib/pki/issue.ts";
 import { generateCertificateKey } from "#lib/pki/keys.ts";
 import { listAuthorityNames, openCanaryCa, openFleetCa } from "#services/authorities/service.ts";
 import { listCertificates, listRefusals } from "#services/identity/service.ts";
-import { findCanaryRecord, getCrl, getInForce, measureRevocation, publishCrls } from "#services/revocation/service.ts";
+import {
+  findCanaryRecord,
+  getCrl,
+  getInForce,
+  listGateways,
+  measureRevocation,
+  publishCrls,
+} from "#services/revocation/service.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { openRecordingUpstream, openTestDoor, type RecordingUpstream, type TestDoor } from "#tests/harness/door.ts";
 import { eventually } from "#tests/harness/eventually.ts";
@@ -25,6 +32,8 @@ beforeAll(async () => {
   for (let count = 0; count < 2; count += 1) {
     doors.push(await openTestDoor({ ctx, databaseUrl: database.url, upstreamUrl: upstream.url }));
   }
+  // A gateway is there as soon as its door is open; a moment later it has said so, and is measured.
+  await eventually(async () => expect((await listGateways(world.ctx, admin)).data).toHaveLength(doors.length));
 }, 30_000);
 afterAll(async () => {
   await Promise.all(doors.map((door) => door.close()));
