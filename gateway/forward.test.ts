@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import net, { type AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { DEVICE_TRAFFIC, forward } from "#gateway/forward.ts";
 import type { Destination } from "#gateway/path-map.ts";
@@ -9,7 +9,12 @@ import { loadConfig } from "#lib/config/load.ts";
 import { createLog } from "#lib/log/log.ts";
 import { openRecordingUpstream, type RecordingUpstream, SERVICES_TOKEN } from "#tests/harness/door.ts";
 
-const DESTINATION: Destination = { upstream: "director", path: "/somewhere", maxBodyBytes: 1_000, isDownload: false };
+const DESTINATION: Destination = {
+  upstream: "director",
+  path: "/somewhere",
+  maxBodyBytes: 8_000_000,
+  isDownload: false,
+};
 
 let upstream: RecordingUpstream;
 let upstreams: Upstreams;
@@ -19,7 +24,15 @@ let settings: { idleMs: number };
 beforeEach(async () => {
   settings = { idleMs: 60_000 };
   upstream = await openRecordingUpstream();
-  const { config, secrets } = loadConfig("supervisor", { SERVICES_PORT: new URL(upstream.url).port, SERVICES_TOKEN });
+  await openDoor(upstream.url);
+});
+afterEach(async () => {
+  closeDoor();
+  await upstream.close();
+});
+
+async function openDoor(url: string): Promise<void> {
+  const { config, secrets } = loadConfig("supervisor", { SERVICES_PORT: new URL(url).port, SERVICES_TOKEN });
   upstreams = createUpstreams(config, secrets);
   door = http.createServer((req, res) =>
     forward(req, res, {
@@ -34,17 +47,21 @@ beforeEach(async () => {
     }),
   );
   await once(door.listen(0, "127.0.0.1"), "listening");
-});
-afterEach(async () => {
+}
+
+function closeDoor(): void {
   door.closeAllConnections();
   door.close();
   upstreams.close();
-  await upstream.close();
-});
+}
+
+function portOf(server: net.Server): number {
+  const { port } = server.address() as AddressInfo; // it listens on a port
+  return port;
+}
 
 function ask(method: string, body?: string): Promise<Response> {
-  const { port } = door.address() as AddressInfo; // it listens on a port
-  return fetch(`http://127.0.0.1:${port}/`, { method, ...(body === undefined ? {} : { body }) });
+  return fetch(`http://127.0.0.1:${portOf(door)}/`, { method, ...(body === undefined ? {} : { body }) });
 }
 
 /** The connection that the first request came by ends when another comes on it. */
@@ -112,3 +129,35 @@ it("passes a reply of many pieces with and without a declared length", async () 
     expect((await (await ask("GET")).arrayBuffer()).byteLength).toBe(10 * piece.length);
   }
 });
+
+it("goes on with the connection of a client whose body the back end did not want to read", async () => {
+  const curt = net.createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno"));
+  });
+  await once(curt.listen(0, "127.0.0.1"), "listening");
+  closeDoor();
+  await openDoor(`http://127.0.0.1:${portOf(curt)}`);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  try {
+    const first = await put(agent, Buffer.alloc(DESTINATION.maxBodyBytes));
+    expect(first.status).toBe(400);
+    expect(await put(agent, Buffer.alloc(1))).toEqual(first);
+  } finally {
+    agent.destroy();
+    curt.close();
+  }
+});
+
+/** @returns with the port of the connection that it went by */
+function put(agent: http.Agent, body: Buffer): Promise<{ status: number | undefined; from: number | undefined }> {
+  return new Promise((done, fail) => {
+    const req = http.request({ agent, host: "127.0.0.1", port: portOf(door), method: "PUT" }, (res) => {
+      const from = res.socket.localPort;
+      res.resume();
+      res.once("end", () => done({ status: res.statusCode, from }));
+    });
+    req.once("error", fail);
+    req.end(body);
+  });
+}

@@ -171,7 +171,10 @@ function boundedBody(req: IncomingMessage, maxBytes: number): Readable {
     },
   });
   req.once("error", () => body.destroy(new ClientGone()));
-  return req.pipe(body);
+  req.pipe(body);
+  // What the back end did not want to read is in the way of the client's next request.
+  body.once("close", () => req.resume());
+  return body;
 }
 
 function requestHeaders(given: IncomingHttpHeaders, it: Sending): Record<string, string> {

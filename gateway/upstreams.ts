@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream";
-import { type Dispatcher, Pool } from "undici";
 import { type Breaker, createBreaker } from "#lib/backends/breaker.ts";
 import { type Config, requireSecret, type Secrets } from "#lib/config/load.ts";
 import { MACHINE_HEADER } from "#lib/http/machine-header.ts";
+import { type Connections, createConnections } from "./connections.ts";
 import type { Destination } from "./path-map.ts";
 
 /** One back end as the door reaches it: kept-open connections, and the token it wants. */
@@ -10,7 +10,7 @@ export type Upstream = {
   /** So that devices are not kept waiting for somebody else's service that is away; null for our own, which refuse at once. */
   readonly breaker: Breaker | null;
   /** Never throws: what goes wrong is told to the handler. */
-  dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void;
+  dispatch(request: UpstreamRequest, handler: Parameters<Connections["dispatch"]>[1]): void;
 };
 
 export type UpstreamRequest = {
@@ -33,7 +33,7 @@ export function createUpstreams(
   secrets: Secrets,
   registryPath: (path: string) => string = (path) => path,
 ): Upstreams {
-  const pools: Pool[] = [];
+  const opened: Connections[] = [];
   const connect = (
     name: string,
     external: string | undefined,
@@ -42,16 +42,15 @@ export function createUpstreams(
     const { baseUrl, toPath = (path: string) => path } = at;
     const base = new URL(baseUrl);
     const prefix = base.pathname.replace(/\/$/, "");
-    // As many connections as requests: a bound would let slow downloads keep the polls of other devices waiting.
-    const pool = new Pool(base.origin, { allowH2: false });
-    pools.push(pool);
+    const connections = createConnections(base.origin);
+    opened.push(connections);
     const token = external === undefined ? requireSecret(secrets, "SERVICES_TOKEN") : secrets.BACKEND_TOKEN;
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
     return {
       breaker: external === undefined ? null : createBreaker({ name }),
       dispatch({ method, path, headers, body, idleMs }, handler) {
         const said = external === undefined ? headers : withoutMachine(headers);
-        pool.dispatch(
+        connections.dispatch(
           {
             method,
             path: `${prefix}${toPath(path)}`,
@@ -74,7 +73,7 @@ export function createUpstreams(
     reposerver: connect("image repository", config.REPOSERVER_URL, { baseUrl: config.reposerverUrl }),
     treehub: connect("TreeHub", config.TREEHUB_URL, { baseUrl: config.treehubUrl }),
     close() {
-      for (const pool of pools) void pool.destroy();
+      for (const connections of opened) connections.close();
     },
   };
 }
