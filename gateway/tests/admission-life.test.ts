@@ -9,43 +9,30 @@ import {
   releaseCertificate,
   supersedeReplaced,
 } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import {
-  type Credentials,
-  openRecordingUpstream,
-  openTestDoor,
-  type RecordingUpstream,
-  type TestDoor,
-} from "#tests/harness/door.ts";
+import type { Credentials, TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
 import { addAuthority } from "#tests/pki/authority.ts";
 import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 
 const DAY_MS = 86_400_000;
 const WITHIN_MS = 1_000;
 const admin = actorOf("admin");
-let database: TestDatabase;
+let site: DoorSite;
 let ca: SoftwareCa;
 let world: IdentityWorld;
-let upstream: RecordingUpstream;
 let door: TestDoor;
 let authorityId: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
+  site = await openDoorSite();
+  ({ world } = site);
   ca = await createSoftwareCa();
   authorityId = await addAuthority(world.ctx, ca.certificate, "allowlist");
-  upstream = await openRecordingUpstream();
-  door = await openTestDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  door = await site.openDoor();
 });
-afterAll(async () => {
-  await door.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
-});
+afterAll(() => site.close());
 
 type Leaf = Awaited<ReturnType<SoftwareCa["issue"]>>;
 

@@ -10,10 +10,10 @@ import {
   rejectCertificate,
   revokeCertificate,
 } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { openRecordingUpstream, openTestDoor, type RecordingUpstream, type TestDoor } from "#tests/harness/door.ts";
+import type { RecordingUpstream, TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
 import { addAuthority } from "#tests/pki/authority.ts";
 import { openssl } from "#tests/pki/openssl.ts";
 import { createSoftwareCa, type LeafOptions, type SoftwareCa } from "#tests/pki/software-ca.ts";
@@ -21,26 +21,20 @@ import { withTwinSignature } from "#tests/pki/twin-signature.ts";
 
 const admin = actorOf("admin");
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
 let upstream: RecordingUpstream;
 let door: TestDoor;
 let ca: SoftwareCa;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  upstream = await openRecordingUpstream();
+  site = await openDoorSite();
+  ({ world, upstream } = site);
   ca = await createSoftwareCa();
   await addAuthority(world.ctx, ca.certificate);
-  door = await openTestDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  door = await site.openDoor();
 });
-afterAll(async () => {
-  await door.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
-});
+afterAll(() => site.close());
 
 /** A certificate of the outside CA that a person has let in. */
 async function approvedLeaf(options: LeafOptions = {}) {
@@ -52,10 +46,9 @@ async function approvedLeaf(options: LeafOptions = {}) {
 
 describe("lets in", () => {
   it("a device that this install issued, at once and as its UUID", async () => {
-    const bundle = await issueDevice(world.ctx, admin, { name: "Truck 1", hardwareId: "rpi4" });
-    const reply = await door.request({ pem: bundle.files["client.pem"], privateKeyPem: bundle.files["pkey.pem"] });
-    expect(reply.status).toBe(200);
-    expect(upstream.requests.at(-1)?.url).toBe(`/api/v1/device/${bundle.uuid}/targets.json`);
+    const device = await site.newDevice();
+    expect((await door.request(device)).status).toBe(200);
+    expect(upstream.requests.at(-1)?.url).toBe(`/api/v1/device/${device.uuid}/targets.json`);
   });
 
   it("a certificate of an outside CA once a person has approved it", async () => {

@@ -18,16 +18,10 @@ import {
   issueDevice,
   listServerCaDevices,
 } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import {
-  type Credentials,
-  openRecordingUpstream,
-  openTestDoor,
-  type RecordingUpstream,
-  type TestDoor,
-} from "#tests/harness/door.ts";
+import type { Credentials, TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { actorOf, auditStory, expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { actorOf, auditStory, expectRefusal, type IdentityWorld } from "#tests/harness/identity.ts";
 import { type OpensslFolder, openssl } from "#tests/pki/openssl.ts";
 import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 
@@ -35,25 +29,20 @@ const admin = actorOf("admin");
 const count = countCertificates;
 /** The promise of the product; measured from the end of the decision's call. */
 const WITHIN_MS = 1_000;
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
-let upstream: RecordingUpstream;
 let door: TestDoor;
 let folder: OpensslFolder;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  upstream = await openRecordingUpstream();
-  door = await openTestDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  site = await openDoorSite();
+  ({ world } = site);
+  door = await site.openDoor();
   folder = openssl();
 });
 afterAll(async () => {
   folder.remove();
-  await door.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
+  await site.close();
 });
 
 describe("an uploaded authority at the door", () => {
@@ -88,11 +77,7 @@ describe("an uploaded authority at the door", () => {
   it("revoked has its open connections cut within a second, and nobody of it comes in again", async () => {
     const known = await ca.issue();
     expect(await answerTo(known)).toBe("let in");
-    const other = await issueDevice(world.ctx, admin, { name: "Truck 1", hardwareId: "rpi4" });
-    const kept = [
-      await door.connect(known),
-      await door.connect({ pem: other.files["client.pem"], privateKeyPem: other.files["pkey.pem"] }),
-    ] as const;
+    const kept = [await door.connect(known), await door.connect(await site.newDevice())] as const;
     for (const socket of kept) {
       socket.on("error", () => undefined);
       socket.write("GET /director/targets.json HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -7,11 +7,11 @@ import { ADMISSION_CHANNEL, notify } from "#lib/db/events.ts";
 import { CERTIFICATE_LIMITS } from "#lib/pki/certificates.ts";
 import { recordHeaderCheck } from "#services/header-mode/service.ts";
 import { approveCertificate, issueDevice, listRefusals, revokeCertificate } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { DECISION_SECRET, openTestDecisions, type TestDecisions } from "#tests/harness/decisions.ts";
-import { openTestDoor, type TestDoor } from "#tests/harness/door.ts";
+import type { TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, type IssuedDevice, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
 import { addAuthority } from "#tests/pki/authority.ts";
 import { openssl } from "#tests/pki/openssl.ts";
 import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
@@ -19,33 +19,28 @@ import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 const admin = actorOf("admin");
 const folder = openssl();
 const SOCKET = join(folder.path, "decision.sock");
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
 let door: TestDoor;
 let decisions: TestDecisions;
 let ca: SoftwareCa;
-let device: { uuid: string; fingerprint: string; pem: string };
+let device: IssuedDevice;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const base = identityWorld(database.url);
   // Nobody answers there: the test that this gateway would make is made for it below.
-  const config = { ...base.ctx.config, DECISION_PUBLIC_URL: "https://localhost:1" };
-  world = { ...base, ctx: { ...base.ctx, config } };
+  site = await openDoorSite({ DECISION_PUBLIC_URL: "https://localhost:1" });
+  ({ world } = site);
   ca = await createSoftwareCa();
   await addAuthority(world.ctx, ca.certificate);
-  door = await openTestDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: "http://127.0.0.1:1" });
+  door = await site.openDoor();
   const ways = { DECISION_SOCKET: SOCKET };
-  decisions = await openTestDecisions({ ctx: world.ctx, databaseUrl: database.url, door: door.door, ways });
+  decisions = await openTestDecisions({ ...site.at, door: door.door, ways });
   await passTest();
-  const { uuid, fingerprint, files } = await issueDevice(world.ctx, admin, { name: "Truck", hardwareId: "rpi4" });
-  device = { uuid, fingerprint, pem: files["client.pem"] };
+  device = await site.newDevice();
 });
 afterAll(async () => {
   await decisions.close();
-  await door.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
+  await site.close();
   folder.remove();
 });
 
@@ -198,8 +193,7 @@ it("can be asked by a Unix socket that only its owner and group may use", async 
   expect((await byProxy(shown, { socketPath: SOCKET })).status).toBe(204);
   expect(statSync(SOCKET).mode & 0o777).toBe(0o660);
   const again = openTestDecisions({
-    ctx: world.ctx,
-    databaseUrl: database.url,
+    ...site.at,
     door: door.door,
     ways: { DECISION_SOCKET: SOCKET },
   });
@@ -224,7 +218,7 @@ it("can be asked by TLS with a certificate of the proxies' authority, and no oth
     DECISION_TLS_CLIENT_CA: at("ca.pem"),
   };
   const { ctx } = world;
-  const secured = await openTestDecisions({ ctx, databaseUrl: database.url, door: door.door, ways: tls });
+  const secured = await openTestDecisions({ ...site.at, ctx, door: door.door, ways: tls });
   const way = { port: secured.port, ca: authority.pem, checkServerIdentity: () => undefined };
   const shown = { "x-original-certificate": escaped(device.pem) };
   await passTest();
@@ -237,6 +231,6 @@ it("can be asked by TLS with a certificate of the proxies' authority, and no oth
   await expect(byProxy(shown, { port: secured.port })).rejects.toThrow();
   await secured.close();
   const wrong = { ...tls, DECISION_TLS_KEY: at("ca.pem") };
-  const broken = openTestDecisions({ ctx, databaseUrl: database.url, door: door.door, ways: wrong });
+  const broken = openTestDecisions({ ...site.at, ctx, door: door.door, ways: wrong });
   await expect(broken).rejects.toMatchObject({ code: "config.invalid" });
 });

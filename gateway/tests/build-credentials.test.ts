@@ -7,15 +7,15 @@ import { unzipSync } from "fflate";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ensureAuthorities } from "#services/authorities/service.ts";
 import { buildCredentials } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { openRecordingUpstream, type RecordingUpstream } from "#tests/harness/door.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import type { RecordingUpstream } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
+import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
 import { openTestToolsDoor, type TestToolsDoor } from "#tests/harness/tools-door.ts";
 
 /** A served root: two spaces where a printer would put none, so that a reprint shows. */
 const ROOT = `{"signed":{"keys":{"k1":{"keytype":"ED25519",  "keyval":{"public":"${"ab".repeat(32)}"}}},"roles":{"targets":{"keyids":["k1"],"threshold":1}}},"signatures":[]}`;
 
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
 let upstream: RecordingUpstream;
 let tools: TestToolsDoor;
@@ -23,19 +23,16 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "gatehouse-build-"));
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
+  site = await openDoorSite();
+  ({ world, upstream } = site);
   await ensureAuthorities(world.ctx);
-  upstream = await openRecordingUpstream();
   upstream.answer = (_req, res) => res.writeHead(200, { "content-type": "application/json" }).end(ROOT);
-  tools = await openTestToolsDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  tools = await openTestToolsDoor(site.at);
 });
 afterAll(async () => {
   rmSync(folder, { recursive: true });
   await tools.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
+  await site.close();
 });
 
 /** The archive's files as text, in the folder too. */

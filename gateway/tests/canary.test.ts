@@ -12,35 +12,27 @@ import {
   measureRevocation,
   publishCrls,
 } from "#services/revocation/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { openRecordingUpstream, openTestDoor, type RecordingUpstream, type TestDoor } from "#tests/harness/door.ts";
+import type { RecordingUpstream, TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { actorOf, auditStory, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { actorOf, auditStory, type IdentityWorld } from "#tests/harness/identity.ts";
 
 const admin = actorOf("admin");
 
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
 let upstream: RecordingUpstream;
 const doors: TestDoor[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  upstream = await openRecordingUpstream();
+  site = await openDoorSite();
+  ({ world, upstream } = site);
   const ctx = { ...world.ctx, clock: () => new Date() };
-  for (let count = 0; count < 2; count += 1) {
-    doors.push(await openTestDoor({ ctx, databaseUrl: database.url, upstreamUrl: upstream.url }));
-  }
+  doors.push(await site.openDoor({ ctx }), await site.openDoor({ ctx }));
   // A gateway is there as soon as its door is open; a moment later it has said so, and is measured.
   await eventually(async () => expect((await listGateways(world.ctx, admin)).data).toHaveLength(doors.length));
 }, 30_000);
-afterAll(async () => {
-  await Promise.all(doors.map((door) => door.close()));
-  await world.ctx.db.$disconnect();
-  await upstream.close();
-  await database.drop();
-});
+afterAll(() => site.close());
 
 it("measures a revocation at every gateway, and leaves one row behind that says so", async () => {
   const before = await auditStory(world.ctx);

@@ -1,60 +1,36 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createDb } from "#lib/db/client.ts";
-import { issueDevice, revokeCertificate } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import {
-  type Credentials,
-  openRecordingUpstream,
-  openTestDoor,
-  type RecordingUpstream,
-  type TestDoor,
-} from "#tests/harness/door.ts";
+import { revokeCertificate } from "#services/identity/service.ts";
+import type { TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
-import { openTcpProxy, type TcpProxy } from "#tests/harness/tcp-proxy.ts";
+import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
+import type { TcpProxy } from "#tests/harness/tcp-proxy.ts";
 
 const admin = actorOf("admin");
 /** Time for a few requests beside other tests, before nobody comes in any more. */
 const STALE_SECONDS = 4;
-let database: TestDatabase;
+let site: DoorSite;
+let wire: Awaited<ReturnType<DoorSite["openWire"]>>;
 let world: IdentityWorld;
 let proxy: TcpProxy;
-let upstream: RecordingUpstream;
 let door: TestDoor;
-let doorDb: ReturnType<typeof createDb>;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  const direct = new URL(database.url);
-  proxy = await openTcpProxy({ host: direct.hostname, port: Number(direct.port) });
-  const through = new URL(database.url);
-  through.host = `127.0.0.1:${proxy.port}`;
-  upstream = await openRecordingUpstream();
-  doorDb = createDb(through.href, { poolSize: 3 });
-  const config = { ...world.ctx.config, ADMISSION_STALE_SECONDS: STALE_SECONDS };
-  const ctx = { ...world.ctx, db: doorDb, config, clock: () => new Date() };
-  door = await openTestDoor({ ctx, databaseUrl: through.href, upstreamUrl: upstream.url });
+  site = await openDoorSite({ ADMISSION_STALE_SECONDS: STALE_SECONDS });
+  ({ world } = site);
+  wire = await site.openWire();
+  ({ proxy } = wire);
+  door = await site.openDoor({ ...wire.at, ctx: { ...wire.at.ctx, clock: () => new Date() } });
 });
 afterAll(async () => {
   proxy.restore();
-  await door.close();
-  await Promise.all([doorDb.$disconnect(), world.ctx.db.$disconnect()]);
-  await proxy.close();
-  await upstream.close();
-  await database.drop();
+  await site.close();
 });
-
-let count = 0;
-async function newDevice(): Promise<Credentials & { fingerprint: string }> {
-  const bundle = await issueDevice(world.ctx, admin, { name: `Truck ${++count}`, hardwareId: "rpi4" });
-  return { fingerprint: bundle.fingerprint, pem: bundle.files["client.pem"], privateKeyPem: bundle.files["pkey.pem"] };
-}
 
 it.each(["cut", "freeze"] as const)(
   "a database that is gone (%s): known devices come in for a while, then 503 and never a verdict; back again, all is well",
   async (how) => {
-    const [known, unknown, revoked] = [await newDevice(), await newDevice(), await newDevice()];
+    const [known, unknown, revoked] = [await site.newDevice(), await site.newDevice(), await site.newDevice()];
     await eventually(async () => expect((await door.request(known)).status).toBe(200));
     expect((await door.request(revoked)).status).toBe(200);
     proxy[how]();
@@ -80,11 +56,9 @@ it.each(["cut", "freeze"] as const)(
 );
 
 it("a lost notification connection alone: a decision counts at once, since nothing is taken from memory", async () => {
-  const listening = new URL(database.url);
-  listening.host = `127.0.0.1:${proxy.port}`;
-  const half = await openTestDoor({ ctx: world.ctx, databaseUrl: listening.href, upstreamUrl: upstream.url });
+  const half = await site.openDoor({ databaseUrl: wire.at.databaseUrl });
   try {
-    const device = await newDevice();
+    const device = await site.newDevice();
     expect((await half.request(device)).status).toBe(200);
     proxy.cut();
     await eventually(async () => expect((await half.request(device)).status).toBe(200));
@@ -93,6 +67,5 @@ it("a lost notification connection alone: a decision counts at once, since nothi
     await eventually(async () => expect(await half.request(device)).toMatchObject({ status: 403, code: "revoked" }));
   } finally {
     proxy.restore();
-    await half.close();
   }
 });

@@ -7,17 +7,17 @@ import { AppError } from "#lib/errors/app-error.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
 import { createEnrolmentToken, revokeEnrolmentToken } from "#services/enrolment/service.ts";
 import { listRefusals, revokeCertificate } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { openRecordingUpstream, openTestDoor, type RecordingUpstream, type TestDoor } from "#tests/harness/door.ts";
+import type { RecordingUpstream, TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { type EstClient, estClient, P256 } from "#tests/harness/est.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
 import { type OpensslFolder, openssl } from "#tests/pki/openssl.ts";
 
 const admin = actorOf("admin");
 const DAY_MS = 86_400_000;
 const run = promisify(execFile);
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
 let upstream: RecordingUpstream;
 let door: TestDoor;
@@ -25,19 +25,15 @@ let folder: OpensslFolder;
 let est: EstClient;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  upstream = await openRecordingUpstream();
-  door = await openTestDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  site = await openDoorSite();
+  ({ world, upstream } = site);
+  door = await site.openDoor();
   folder = openssl();
   est = estClient(door, folder);
 });
 afterAll(async () => {
   folder.remove();
-  await door.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
+  await site.close();
 });
 
 async function token(change: Partial<CreateEnrolmentToken> = {}) {

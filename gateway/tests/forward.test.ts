@@ -1,45 +1,30 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { issueDevice } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import {
-  type Credentials,
-  openRecordingUpstream,
-  openTestDoor,
-  type RecordingUpstream,
-  SERVICES_TOKEN,
-  type TestDoor,
-} from "#tests/harness/door.ts";
+import { openRecordingUpstream, type RecordingUpstream, SERVICES_TOKEN, type TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, type IssuedDevice, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import type { IdentityWorld } from "#tests/harness/identity.ts";
 
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
 let upstream: RecordingUpstream;
 let door: TestDoor;
-let device: Credentials;
+let device: IssuedDevice;
 let uuid: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  upstream = await openRecordingUpstream();
-  door = await openTestDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
-  const bundle = await issueDevice(world.ctx, actorOf("admin"), { name: "Truck 1", hardwareId: "rpi4" });
-  device = { pem: bundle.files["client.pem"], privateKeyPem: bundle.files["pkey.pem"] };
-  uuid = bundle.uuid;
+  site = await openDoorSite();
+  ({ world, upstream } = site);
+  door = await site.openDoor();
+  device = await site.newDevice();
+  ({ uuid } = device);
 });
 beforeEach(() => {
   upstream.requests.length = 0;
   upstream.answer = (_req, res) => res.writeHead(200, { "content-type": "application/json" }).end("{}");
 });
-afterAll(async () => {
-  await door.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
-});
+afterAll(() => site.close());
 
 describe("what reaches a back end", () => {
   it("carries our identity headers and none of the client's", async () => {
@@ -221,32 +206,23 @@ describe("a back end that is away", () => {
   it("gives 503 with a code, and an empty one for downloads", async () => {
     const away = await openRecordingUpstream();
     await away.close();
-    const lonely = await openTestDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: away.url });
-    try {
-      const reply = await lonely.request(device, { method: "PUT", path: "/director/manifest", body: "{}" });
-      expect(reply).toMatchObject({ status: 503, code: "back_end_unreachable" });
-      const download = await lonely.request(device, { path: "/repo/targets/fw_1.0" });
-      expect(download).toMatchObject({ status: 503, headers: { "content-length": "0" } });
-    } finally {
-      await lonely.close();
-    }
+    const lonely = await site.openDoor({ upstreamUrl: away.url });
+    const reply = await lonely.request(device, { method: "PUT", path: "/director/manifest", body: "{}" });
+    expect(reply).toMatchObject({ status: 503, code: "back_end_unreachable" });
+    const download = await lonely.request(device, { path: "/repo/targets/fw_1.0" });
+    expect(download).toMatchObject({ status: 503, headers: { "content-length": "0" } });
   });
 
   it("is, when it is somebody else's, asked no more for a moment after three requests in vain, and then again", async () => {
     upstream.answer = (req) => req.socket.destroy();
-    const outside = { ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url, external: true };
-    const lonely = await openTestDoor(outside);
+    const lonely = await site.openDoor({ external: true });
     const put = () => lonely.request(device, { method: "PUT", path: "/director/manifest", body: "{}" });
-    try {
-      for (let i = 0; i < 3; i += 1) expect(await put()).toMatchObject({ status: 503 });
-      expect(upstream.requests).toHaveLength(3);
-      expect(await put()).toMatchObject({ status: 503, code: "back_end_unreachable" });
-      expect(upstream.requests).toHaveLength(3);
-      upstream.answer = (_req, res) => res.writeHead(200, { "content-type": "application/json" }).end("{}");
-      await eventually(async () => expect(await put()).toMatchObject({ status: 200 }), 10_000);
-    } finally {
-      await lonely.close();
-    }
+    for (let i = 0; i < 3; i += 1) expect(await put()).toMatchObject({ status: 503 });
+    expect(upstream.requests).toHaveLength(3);
+    expect(await put()).toMatchObject({ status: 503, code: "back_end_unreachable" });
+    expect(upstream.requests).toHaveLength(3);
+    upstream.answer = (_req, res) => res.writeHead(200, { "content-type": "application/json" }).end("{}");
+    await eventually(async () => expect(await put()).toMatchObject({ status: 200 }), 10_000);
   });
 
   it("is not left with a request whose device has gone", async () => {

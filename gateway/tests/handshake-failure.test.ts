@@ -3,30 +3,23 @@ import { once } from "node:events";
 import net from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { listRefusals } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { openRecordingUpstream, openTestDoor, type RecordingUpstream, type TestDoor } from "#tests/harness/door.ts";
+import type { TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
 import { createSoftwareCa } from "#tests/pki/software-ca.ts";
 
 const support = actorOf("support");
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
-let upstream: RecordingUpstream;
 let door: TestDoor;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  upstream = await openRecordingUpstream();
-  door = await openTestDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  site = await openDoorSite();
+  ({ world } = site);
+  door = await site.openDoor();
 });
-afterAll(async () => {
-  await door.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
-});
+afterAll(() => site.close());
 
 async function openssl(...args: string[]): Promise<void> {
   const client = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${door.door.port}`, ...args], {

@@ -1,58 +1,35 @@
 import type { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createDb } from "#lib/db/client.ts";
 import { announceChange, openFleetCa } from "#services/authorities/service.ts";
-import { issueDevice, revokeCertificate } from "#services/identity/service.ts";
+import { revokeCertificate } from "#services/identity/service.ts";
 import { getAuthorityInForce, getInForce, listGateways } from "#services/revocation/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import {
-  type Credentials,
-  openRecordingUpstream,
-  openTestDoor,
-  type RecordingUpstream,
-  type TestDoor,
-} from "#tests/harness/door.ts";
+import { openTestDoor, type TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
-import { openTcpProxy, type TcpProxy } from "#tests/harness/tcp-proxy.ts";
+import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
+import type { TcpProxy } from "#tests/harness/tcp-proxy.ts";
 
 const admin = actorOf("admin");
 
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
-let upstream: RecordingUpstream;
 let proxy: TcpProxy;
-let doorDb: ReturnType<typeof createDb>;
 /** Reaches the database directly, and through a line that can be cut. */
 let [near, far]: TestDoor[] = [];
+const clock = () => new Date();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  upstream = await openRecordingUpstream();
-  const direct = new URL(database.url);
-  proxy = await openTcpProxy({ host: direct.hostname, port: Number(direct.port) });
-  const through = new URL(database.url);
-  through.host = `127.0.0.1:${proxy.port}`;
-  doorDb = createDb(through.href, { poolSize: 3 });
-  const ctx = { ...world.ctx, clock: () => new Date() };
-  near = await openTestDoor({ ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
-  far = await openTestDoor({ ctx: { ...ctx, db: doorDb }, databaseUrl: through.href, upstreamUrl: upstream.url });
+  site = await openDoorSite();
+  ({ world } = site);
+  const wire = await site.openWire();
+  ({ proxy } = wire);
+  near = await site.openDoor({ ctx: { ...world.ctx, clock } });
+  far = await site.openDoor({ ...wire.at, ctx: { ...wire.at.ctx, clock } });
 }, 30_000);
 afterAll(async () => {
   proxy.restore();
-  await Promise.all([near?.close(), far?.close()]);
-  await Promise.all([doorDb.$disconnect(), world.ctx.db.$disconnect()]);
-  await proxy.close();
-  await upstream.close();
-  await database.drop();
+  await site.close();
 });
-
-let count = 0;
-async function newDevice(): Promise<Credentials & { fingerprint: string }> {
-  const bundle = await issueDevice(world.ctx, admin, { name: `Truck ${++count}`, hardwareId: "rpi4" });
-  return { fingerprint: bundle.fingerprint, pem: bundle.files["client.pem"], privateKeyPem: bundle.files["pkey.pem"] };
-}
 
 function doors(): TestDoor[] {
   return [near, far].flatMap((door) => (door === undefined ? [] : [door]));
@@ -62,7 +39,7 @@ function doors(): TestDoor[] {
 const cut = (socket: TLSSocket) => new Promise<number>((done) => socket.on("close", () => done(performance.now())));
 
 it("cuts a revoked certificate at each gateway, and says of each since when", async () => {
-  const device = await newDevice();
+  const device = await site.newDevice();
   const sockets = await Promise.all(doors().map((door) => door.connect(device)));
   for (const door of doors()) expect((await door.request(device)).status).toBe(200);
   const ends = sockets.map(cut);
@@ -82,7 +59,7 @@ it("cuts a revoked certificate at each gateway, and says of each since when", as
 });
 
 it("says the same of an authority, and of a certificate whose authority was decided about last", async () => {
-  const device = await newDevice();
+  const device = await site.newDevice();
   const { authorityId } = await openFleetCa(world.ctx);
   const change = { fingerprint: null, authorityId, verb: "closed" };
   await world.ctx.db.$transaction((tx) => announceChange(tx, world.ctx, change));
@@ -111,7 +88,7 @@ it("says the same of an authority, and of a certificate whose authority was deci
 });
 
 it("never lets a certificate in again that was revoked while a gateway was cut off, nor after a restart", async () => {
-  const [device, other] = [await newDevice(), await newDevice()];
+  const [device, other] = [await site.newDevice(), await site.newDevice()];
   for (const door of doors()) expect((await door.request(device)).status).toBe(200);
   const open = await far?.connect(device);
   if (open === undefined) throw new Error("the doors are open");
@@ -129,8 +106,7 @@ it("never lets a certificate in again that was revoked while a gateway was cut o
   expect(await far?.request(device)).toMatchObject({ status: 403, code: "revoked" });
   await eventually(async () => expect(await states()).toEqual(["in_force", "in_force"]));
 
-  const ctx = { ...world.ctx, clock: () => new Date() };
-  const restarted = await openTestDoor({ ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  const restarted = await openTestDoor({ ...site.at, ctx: { ...world.ctx, clock } });
   try {
     expect(await restarted.request(device)).toMatchObject({ status: 403, code: "revoked" });
     await eventually(async () => expect(await states()).toEqual(["in_force", "in_force", "in_force"]));

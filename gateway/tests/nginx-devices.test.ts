@@ -6,20 +6,13 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { loadDoorCertificate } from "#services/authorities/service.ts";
 import { readHeaderMode, requestHeaderCheck } from "#services/header-mode/service.ts";
-import { allowCertificate, issueDevice, revokeCertificate } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
+import { allowCertificate, revokeCertificate } from "#services/identity/service.ts";
 import { DECISION_SECRET, openTestDecisions, type TestDecisions } from "#tests/harness/decisions.ts";
-import {
-  type Credentials,
-  openRecordingUpstream,
-  openTestDoor,
-  type RecordingUpstream,
-  SERVICES_TOKEN,
-  type TestDoor,
-} from "#tests/harness/door.ts";
+import { type Credentials, type RecordingUpstream, SERVICES_TOKEN, type TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, type IssuedDevice, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
 import { freePort } from "#tests/harness/free-port.ts";
-import { actorOf, auditStory, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { actorOf, auditStory, type IdentityWorld } from "#tests/harness/identity.ts";
 import { startDevicesNginx, type TestNginx } from "#tests/harness/nginx.ts";
 import { addAuthority } from "#tests/pki/authority.ts";
 import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
@@ -27,7 +20,7 @@ import { createSoftwareCa, type SoftwareCa } from "#tests/pki/software-ca.ts";
 const admin = actorOf("admin");
 const GRANTED = "granted";
 const INGRESS = fileURLToPath(new URL("../../deploy/kubernetes/ingress-nginx/protected-app.yaml", import.meta.url));
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
 let upstream: RecordingUpstream;
 let door: TestDoor;
@@ -36,30 +29,20 @@ let nginx: TestNginx;
 let ca: SoftwareCa;
 let app: Awaited<ReturnType<typeof startApp>>;
 let appPort: number;
-let device: Credentials & { uuid: string; fingerprint: string };
+let device: IssuedDevice;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const base = identityWorld(database.url);
   const port = await freePort();
   appPort = await freePort();
-  const config = { ...base.ctx.config, DECISION_PUBLIC_URL: `https://localhost:${port}` };
-  world = { ...base, ctx: { ...base.ctx, config } };
-  upstream = await openRecordingUpstream();
+  site = await openDoorSite({ DECISION_PUBLIC_URL: `https://localhost:${port}` });
+  ({ world, upstream } = site);
   ca = await createSoftwareCa();
   await addAuthority(world.ctx, ca.certificate, "allowlist");
-  const { ctx } = world;
-  door = await openTestDoor({ ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
-  decisions = await openTestDecisions({ ctx, databaseUrl: database.url, door: door.door });
+  door = await site.openDoor();
+  decisions = await openTestDecisions({ ...site.at, door: door.door });
   app = await startApp();
   nginx = await startDevicesNginx({ ...(await proxyOf(port, appPort)), decision: `127.0.0.1:${decisions.port}` });
-  const bundle = await issueDevice(ctx, admin, { name: "Truck 1", hardwareId: "rpi4" });
-  device = {
-    pem: bundle.files["client.pem"],
-    privateKeyPem: bundle.files["pkey.pem"],
-    uuid: bundle.uuid,
-    fingerprint: bundle.fingerprint,
-  };
+  device = await site.newDevice();
 });
 beforeEach(() => {
   upstream.requests.length = 0;
@@ -68,10 +51,7 @@ afterAll(async () => {
   await nginx.close();
   await app.close();
   await decisions.close();
-  await door.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
+  await site.close();
 });
 
 async function proxyOf(port: number, appPort: number) {
@@ -223,11 +203,10 @@ describe("once it was", () => {
   });
 
   it("denies a revoked device within a second, on a kept-open connection too", async () => {
-    const bundle = await issueDevice(world.ctx, admin, { name: "Truck 3", hardwareId: "rpi4" });
-    const leaf = { pem: bundle.files["client.pem"], privateKeyPem: bundle.files["pkey.pem"] };
+    const leaf = await site.newDevice();
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
     expect((await visitApp(leaf, { agent })).body).toContain(GRANTED);
-    await revokeCertificate(world.ctx, admin, { fingerprint: bundle.fingerprint, reason: "keyCompromise" });
+    await revokeCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint, reason: "keyCompromise" });
     await eventually(async () => expect((await visitApp(leaf, { agent })).body).toBe("denied\n"), 1_000);
     expect(await through(leaf)).toMatchObject({ status: 403, code: "revoked" });
     agent.destroy();
@@ -270,7 +249,7 @@ describe("an ingress controller", () => {
     onTestFinished(ingress.close);
     const ctx = { ...world.ctx, config: { ...world.ctx.config, DECISION_PUBLIC_URL: `https://localhost:${port}` } };
     world.clock.advance(6 * 60_000);
-    const second = await openTestDecisions({ ctx, databaseUrl: database.url, door: door.door });
+    const second = await openTestDecisions({ ...site.at, ctx, door: door.door });
     await second.mode.start();
     expect(await readHeaderMode(ctx)).toMatchObject({ state: "on", checkedAt: world.clock.now });
     expect(decisions.mode.whyOff()).toBeNull();
@@ -314,7 +293,7 @@ describe("a proxy that passes on what clients send", () => {
     const ctx = { ...world.ctx, config: { ...world.ctx.config, DECISION_PUBLIC_URL: `https://localhost:${port}` } };
     expect((await through(device)).status).toBe(200);
     world.clock.advance(6 * 60_000);
-    const second = await openTestDecisions({ ctx, databaseUrl: database.url, door: door.door });
+    const second = await openTestDecisions({ ...site.at, ctx, door: door.door });
     await second.mode.start();
     expect(await readHeaderMode(ctx)).toMatchObject({
       state: "failed",

@@ -7,21 +7,16 @@ import { SYSTEM } from "#lib/authz/actor.ts";
 import { MACHINE_HEADER, parseMachine, printMachine } from "#lib/http/machine-header.ts";
 import { createMachineClient, type MachineClientMade, revokeMachineClient } from "#services/accounts/service.ts";
 import { loadDoorCertificate } from "#services/authorities/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import {
-  type Credentials,
-  openRecordingUpstream,
-  type RecordingUpstream,
-  SERVICES_TOKEN,
-} from "#tests/harness/door.ts";
+import { type Credentials, type RecordingUpstream, SERVICES_TOKEN } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import type { IdentityWorld } from "#tests/harness/identity.ts";
 import { startNginx, type TestNginx } from "#tests/harness/nginx.ts";
 import { basicOf, openTestToolsDoor, selfMadeCertificate, type TestToolsDoor } from "#tests/harness/tools-door.ts";
 
 const OBJECT = `objects/ab/${"c".repeat(62)}.filez`;
 const SECRET = "decision-secret-0123456789abcdef0123";
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
 let upstream: RecordingUpstream;
 let tools: TestToolsDoor;
@@ -31,10 +26,9 @@ let pusher: MachineClientMade;
 let token: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  upstream = await openRecordingUpstream();
-  tools = await openTestToolsDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  site = await openDoorSite();
+  ({ world, upstream } = site);
+  tools = await openTestToolsDoor(site.at);
   const { access } = tools;
   const { log } = world.ctx;
   const metrics = createDoorMetrics();
@@ -61,9 +55,7 @@ afterAll(async () => {
   await nginx.close();
   await decisions.close();
   await tools.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
+  await site.close();
 });
 
 type Asked = { method?: string; path: string; headers?: Record<string, string>; body?: Buffer | string };

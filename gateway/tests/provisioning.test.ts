@@ -7,44 +7,33 @@ import { AppError } from "#lib/errors/app-error.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
 import {
   createProvisioningCredential,
-  issueDevice,
   listRefusals,
   revokeProvisioningCredential,
 } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import {
-  type Credentials,
-  openRecordingUpstream,
-  openTestDoor,
-  type RecordingUpstream,
-  type TestDoor,
-} from "#tests/harness/door.ts";
+import type { Credentials, RecordingUpstream, TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
 import { type OpensslFolder, openssl } from "#tests/pki/openssl.ts";
 import { createSoftwareCa } from "#tests/pki/software-ca.ts";
 
 const admin = actorOf("admin");
 const run = promisify(execFile);
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
 let upstream: RecordingUpstream;
 let door: TestDoor;
 let folder: OpensslFolder;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  upstream = await openRecordingUpstream();
-  door = await openTestDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  site = await openDoorSite();
+  ({ world, upstream } = site);
+  door = await site.openDoor();
   folder = openssl();
 });
 afterAll(async () => {
   folder.remove();
-  await door.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
+  await site.close();
 });
 
 /** Its p12 as it lies in the archive, and key and certificate as openssl reads them from it. */
@@ -171,8 +160,7 @@ describe("who may not register", () => {
   });
 
   it("a device with its own certificate, which shows among the refused attempts", async () => {
-    const { files } = await issueDevice(world.ctx, admin, { name: "Truck 1", hardwareId: "rpi4" });
-    const device = { pem: files["client.pem"], privateKeyPem: files["pkey.pem"] };
+    const device = await site.newDevice();
     const reply = await register(device, { deviceId: "x", ttl: 1 });
     expect(reply).toMatchObject({ status: 403, code: "not_a_provisioning_certificate" });
     await isListed("not_a_provisioning_certificate", /^It showed CN=.*, issued by CN=Gatehouse fleet CA/);

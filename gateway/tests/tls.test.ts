@@ -4,32 +4,22 @@ import https from "node:https";
 import net from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { renewDoorCertificate } from "#services/authorities/service.ts";
-import { issueDevice } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import {
-  type Credentials,
-  openRecordingUpstream,
-  openTestDoor,
-  type RecordingUpstream,
-  type TestDoor,
-} from "#tests/harness/door.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import type { Credentials, TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
+import type { IdentityWorld } from "#tests/harness/identity.ts";
 import { type OpensslFolder, openssl } from "#tests/pki/openssl.ts";
 
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
-let upstream: RecordingUpstream;
 let door: TestDoor;
 let device: Credentials;
 let folder: OpensslFolder;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  upstream = await openRecordingUpstream();
-  door = await openTestDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
-  const { files } = await issueDevice(world.ctx, actorOf("admin"), { name: "Truck 1", hardwareId: "rpi4" });
-  device = { pem: files["client.pem"], privateKeyPem: files["pkey.pem"] };
+  site = await openDoorSite();
+  ({ world } = site);
+  door = await site.openDoor();
+  device = await site.newDevice();
   folder = openssl();
   folder.write("client.pem", device.pem);
   folder.write("pkey.pem", device.privateKeyPem);
@@ -37,10 +27,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   folder.remove();
-  await door.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
+  await site.close();
 });
 
 const REQUEST = "GET /director/targets.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

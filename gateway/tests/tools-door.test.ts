@@ -6,14 +6,14 @@ import { SignJWT } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { SYSTEM } from "#lib/authz/actor.ts";
 import { type MachineClientMade, revokeMachineClient } from "#services/accounts/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { openRecordingUpstream, type RecordingUpstream, SERVICES_TOKEN } from "#tests/harness/door.ts";
+import { type RecordingUpstream, SERVICES_TOKEN } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
-import { expectRefusal, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { expectRefusal, type IdentityWorld } from "#tests/harness/identity.ts";
 import { basicOf, openTestToolsDoor, selfMadeCertificate, type TestToolsDoor } from "#tests/harness/tools-door.ts";
 
 const OBJECT = `/treehub/api/v3/objects/ab/${"c".repeat(62)}.filez`;
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
 let upstream: RecordingUpstream;
 let tools: TestToolsDoor;
@@ -22,10 +22,9 @@ let token: string;
 const bearer = (text: string) => ({ authorization: `Bearer ${text}` });
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  upstream = await openRecordingUpstream();
-  tools = await openTestToolsDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  site = await openDoorSite();
+  ({ world, upstream } = site);
+  tools = await openTestToolsDoor(site.at);
   pusher = await tools.client(["treehub:push", "repo:write"]);
   token = await tools.token(pusher);
 });
@@ -35,9 +34,7 @@ beforeEach(() => {
 });
 afterAll(async () => {
   await tools.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
+  await site.close();
 });
 
 const ask = (body: string, headers: http.OutgoingHttpHeaders = {}) =>
@@ -280,7 +277,7 @@ describe("what passes", () => {
     await new Promise<void>((done) => slow.listen(0, "127.0.0.1", done));
     const address = slow.address();
     const upstreamUrl = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
-    const other = await openTestToolsDoor({ ctx: world.ctx, databaseUrl: database.url, upstreamUrl });
+    const other = await openTestToolsDoor({ ...site.at, upstreamUrl });
     const chunk = Buffer.alloc(1024 * 1024);
     let written = 0;
     const status = new Promise<number | undefined>((done, fail) => {

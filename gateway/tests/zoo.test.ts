@@ -2,25 +2,19 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { parseCertificate } from "#lib/pki/certificates.ts";
 import { loadDoorCertificate } from "#services/authorities/service.ts";
 import { revokeCertificate } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import { DECISION_SECRET, openTestDecisions, type TestDecisions } from "#tests/harness/decisions.ts";
-import {
-  openRecordingUpstream,
-  openTestDoor,
-  type RecordingUpstream,
-  SERVICES_TOKEN,
-  type TestDoor,
-} from "#tests/harness/door.ts";
+import { type RecordingUpstream, SERVICES_TOKEN, type TestDoor } from "#tests/harness/door.ts";
+import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
 import { freePort } from "#tests/harness/free-port.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
 import { startDevicesNginx, type TestNginx } from "#tests/harness/nginx.ts";
 import { bringIn, endAuthorities, openZoo, type ZooWorld } from "#tests/harness/zoo.ts";
 import { ask, TLS_VERSIONS, type TlsVersion, type Visited, visit } from "#tests/harness/zoo-client.ts";
 import { craft } from "#tests/pki/crafted.ts";
 import { type Seen, type Shown, ZOO, type ZooKind } from "#tests/pki/zoo.ts";
 
-let database: TestDatabase;
+let site: DoorSite;
 let world: IdentityWorld;
 let upstream: RecordingUpstream;
 let door: TestDoor;
@@ -29,17 +23,13 @@ let nginx: TestNginx;
 let zoo: ZooWorld;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const base = identityWorld(database.url);
   const [port, appPort] = [await freePort(), await freePort()];
-  const config = { ...base.ctx.config, DECISION_PUBLIC_URL: `https://localhost:${port}` };
-  world = { ...base, ctx: { ...base.ctx, config } };
-  const { ctx } = world;
-  upstream = await openRecordingUpstream();
-  door = await openTestDoor({ ctx, databaseUrl: database.url, upstreamUrl: upstream.url });
+  site = await openDoorSite({ DECISION_PUBLIC_URL: `https://localhost:${port}` });
+  ({ world, upstream } = site);
+  door = await site.openDoor();
   zoo = await openZoo(world);
-  decisions = await openTestDecisions({ ctx, databaseUrl: database.url, door: door.door });
-  const { chainPem, privateKeyPem } = await loadDoorCertificate(ctx);
+  decisions = await openTestDecisions({ ...site.at, door: door.door });
+  const { chainPem, privateKeyPem } = await loadDoorCertificate(world.ctx);
   nginx = await startDevicesNginx({
     port,
     appPort,
@@ -56,10 +46,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await nginx.close();
   await decisions.close();
-  await door.close();
-  await upstream.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
+  await site.close();
 });
 
 type Row = { readonly kind: string; readonly decision: string; readonly door: Seen; readonly nginx: Seen };
