@@ -4,7 +4,7 @@ import { ADMISSION_CHANNEL, notify } from "#lib/db/events.ts";
 import { createFleetCa } from "#lib/pki/issue.ts";
 import { prepareServerCa } from "#services/authorities/service.ts";
 import { createEnrolmentToken } from "#services/enrolment/service.ts";
-import { listServerCaDevices, revokeCertificate } from "#services/identity/service.ts";
+import { listRefusals, listServerCaDevices, revokeCertificate } from "#services/identity/service.ts";
 import type { RecordingUpstream, TestDoor } from "#tests/harness/door.ts";
 import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { type EstClient, estClient, P256 } from "#tests/harness/est.ts";
@@ -96,6 +96,12 @@ describe("simplereenroll", () => {
     await est.enrolled("wants-key", secret);
     const reply = await est.curl("simplereenroll", ...est.as("wants-key"), ...est.post("has-key"));
     expect(reply).toMatchObject({ status: 403, code: "key_known" });
+    await eventually(async () => {
+      const { data } = await listRefusals(world.ctx, admin, { limit: 10, code: "key_known" });
+      expect(data[0]?.detail).toMatch(
+        /of has-key has this key; it is allowed here\. Asked by wants-key, which came with/,
+      );
+    });
   });
 
   it("refuses whoever is not let in: revoked, of a revoked authority, or a stranger", async () => {

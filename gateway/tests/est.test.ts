@@ -200,6 +200,15 @@ describe("simpleenroll with a token", () => {
     await revokeCertificate(world.ctx, admin, { fingerprint: leaf.fingerprint, reason: "keyCompromise" });
     const again = await est.curl("simpleenroll", "-u", `owner:${handout.secret}`, ...est.post("owner"));
     expect(again).toMatchObject({ status: 403, code: "key_refused" });
+    const who = "Asked by what calls itself “owner” with the token “Line 4”, made by admin\\.$";
+    await isListed(
+      "key_refused",
+      expect.stringMatching(new RegExp(`of owner has this key; it is revoked here\\. ${who}`)),
+    );
+    await isListed(
+      "device_already_registered",
+      expect.stringMatching(/^Another device is registered as “.+”\. Asked by/),
+    );
   });
 });
 
