@@ -67,13 +67,27 @@ export function ocspError(status: "malformedRequest" | "internalError" | "tryLat
   return sequence(enumerated({ malformedRequest: 1, internalError: 2, tryLater: 3, unauthorized: 6 }[status]));
 }
 
-/** Is it this authority that somebody asks about? */
-export function isAskedAbout(id: CertificateId, authority: Pick<CertificateFacts, "der">): boolean {
-  const { hash, issuerNameHash, issuerKeyHash } = id;
-  if (hash === "unknown") return false;
+/** By what questions call an authority. */
+export type IssuerDigests = { readonly name: Buffer; readonly key: Buffer };
+
+/** The same for every question: keep it, for reading a certificate costs more than all else about one. */
+export function issuerDigests(
+  authority: Pick<CertificateFacts, "der">,
+  hash: Exclude<CertificateId["hash"], "unknown">,
+): IssuerDigests {
   const { subjectName, publicKeyBits } = certificateParts(authority.der);
   const digest = (bytes: Buffer) => createHash(hash).update(bytes).digest();
-  return digest(subjectName).equals(issuerNameHash) && digest(publicKeyBits).equals(issuerKeyHash);
+  return { name: digest(subjectName), key: digest(publicKeyBits) };
+}
+
+/** Is it this authority that somebody asks about? */
+export function isAskedAbout(
+  id: CertificateId,
+  digestsOf: (hash: Parameters<typeof issuerDigests>[1]) => IssuerDigests,
+): boolean {
+  if (id.hash === "unknown") return false;
+  const { name, key } = digestsOf(id.hash);
+  return name.equals(id.issuerNameHash) && key.equals(id.issuerKeyHash);
 }
 
 /**

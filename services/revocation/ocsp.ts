@@ -2,7 +2,15 @@ import { createHash } from "node:crypto";
 import type { Ctx } from "#lib/ctx.ts";
 import { isAppError } from "#lib/errors/app-error.ts";
 import { plainSerial } from "#lib/pki/crl.ts";
-import { isAskedAbout, type OcspResponder, type OcspStatus, ocspError, signOcspResponse } from "#lib/pki/ocsp.ts";
+import {
+  type IssuerDigests,
+  isAskedAbout,
+  issuerDigests,
+  type OcspResponder,
+  type OcspStatus,
+  ocspError,
+  signOcspResponse,
+} from "#lib/pki/ocsp.ts";
 import { type CertificateId, type OcspRequest, parseOcspRequest } from "#lib/pki/ocsp-request.ts";
 import { listRevokingAuthorities, type RevokingAuthority } from "#services/authorities/service.ts";
 import { openResponder } from "./responder.ts";
@@ -27,10 +35,12 @@ export type OcspMemory = {
   running: number;
   readonly answers: Map<string, { der: Buffer; thisUpdate: Date; nextUpdate: Date }>;
   readonly responders: Map<string, { responder: OcspResponder; until: Date }>;
+  /** By hash and authority, whose certificate never changes. */
+  readonly digests: Map<string, IssuerDigests>;
 };
 
 export function createOcspMemory(): OcspMemory {
-  return { running: 0, answers: new Map(), responders: new Map() };
+  return { running: 0, answers: new Map(), responders: new Map(), digests: new Map() };
 }
 
 /**
@@ -61,9 +71,7 @@ export async function answerOcsp(ctx: Ctx, memory: OcspMemory, request: Buffer):
 async function answerParsed(ctx: Ctx, memory: OcspMemory, parsed: OcspRequest): Promise<OcspAnswer> {
   const authorities = await listRevokingAuthorities(ctx);
   const now = ctx.clock();
-  const authority = authorities.find(
-    (it) => it.notAfter > now && parsed.asked.some((id) => isAskedAbout(id, { der: it.certificateDer })),
-  );
+  const authority = authorities.find((it) => it.notAfter > now && parsed.asked.some((id) => isAbout(memory, id, it)));
   if (authority === undefined) return { der: ocspError("unauthorized"), times: null };
   try {
     return await answerFor(ctx, memory, { authority, parsed });
@@ -79,7 +87,11 @@ async function answerFor(
   { authority, parsed }: { authority: RevokingAuthority; parsed: OcspRequest },
 ): Promise<OcspAnswer> {
   const now = ctx.clock();
-  const answers = await readStatus(ctx, authority, parsed.asked);
+  const answers = await readStatus(
+    ctx,
+    authority,
+    parsed.asked.map((id) => ({ id, isOwn: isAbout(memory, id, authority) })),
+  );
   const key = keyOf(authority.id, answers);
   const kept = parsed.nonce === null ? memory.answers.get(key) : undefined;
   if (kept !== undefined && now.getTime() - kept.thisUpdate.getTime() < VALID_MS / 2 && now >= kept.thisUpdate) {
@@ -94,19 +106,28 @@ async function answerFor(
   return { der, times: { thisUpdate, nextUpdate } };
 }
 
+function isAbout({ digests }: OcspMemory, id: CertificateId, authority: RevokingAuthority): boolean {
+  return isAskedAbout(id, (hash) => {
+    const key = `${hash} ${authority.id}`;
+    const known = digests.get(key) ?? issuerDigests({ der: authority.certificateDer }, hash);
+    digests.set(key, known);
+    return known;
+  });
+}
+
 async function readStatus(
   ctx: Ctx,
   authority: RevokingAuthority,
-  asked: readonly CertificateId[],
+  asked: readonly { id: CertificateId; isOwn: boolean }[],
 ): Promise<(OcspStatus & { id: CertificateId })[]> {
-  const own = asked.filter((id) => isAskedAbout(id, { der: authority.certificateDer }));
+  const own = asked.filter(({ isOwn }) => isOwn);
   const rows = await store.listBySerial(ctx.db, ctx.namespaceId, {
     authorityId: authority.id,
-    serials: own.flatMap(({ serial }) => spellings(serial)),
+    serials: own.flatMap(({ id }) => spellings(id.serial)),
     now: ctx.clock(),
   });
-  return asked.map((id) => {
-    const found = own.includes(id) ? rows.filter((row) => plainSerial(row.serialHex) === id.serial) : [];
+  return asked.map(({ id, isOwn }) => {
+    const found = isOwn ? rows.filter((row) => plainSerial(row.serialHex) === id.serial) : [];
     const falls = found.map((row) => fallOf(row, authority));
     const fallen = falls.find((fall) => fall !== null);
     // Two certificates with one serial are their authority's mistake: one that fell takes the other with it.

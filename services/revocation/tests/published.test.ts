@@ -9,11 +9,13 @@ import { requestCtx } from "#lib/data/context.ts";
 import { parseCertificate } from "#lib/pki/certificates.ts";
 import { readCrl } from "#lib/pki/crl.ts";
 import { ocspError } from "#lib/pki/ocsp.ts";
+import { listRevokingAuthorities } from "#services/authorities/service.ts";
 import { MOST_QUESTIONS } from "#services/revocation/ocsp.ts";
 import { answerOcsp, createOcspMemory, publishCrls } from "#services/revocation/service.ts";
 import { startTestConsole, type TestConsole } from "#tests/harness/console.ts";
 import { serveRoutes } from "#tests/harness/console-http.ts";
 import { addLeaf, type KnownLeaf, setState } from "#tests/harness/revocation.ts";
+import { addAuthority } from "#tests/pki/authority.ts";
 import { type OpensslFolder, openssl } from "#tests/pki/openssl.ts";
 import { createSoftwareCa } from "#tests/pki/software-ca.ts";
 
@@ -137,6 +139,16 @@ describe("what an authority publishes", () => {
     expect(await byOcsp(" -serial 0x77")).toMatch(/0x77: unknown/);
   });
 
+  it("reads an authority's certificate once, however much a stranger asks", async () => {
+    const memory = createOcspMemory();
+    const twenty = Array.from({ length: 20 }, (_, serial) => `-serial 0x${serial + 1}`).join(" ");
+    folder.run(`ocsp -issuer ca.pem ${twenty} -reqout req.der`);
+    const question = Buffer.from(readBase64("req.der"), "base64");
+    await Promise.all([1, 2, 3].map(() => answerOcsp(ctx, memory, question)));
+    const { length: authorities } = await listRevokingAuthorities(ctx);
+    expect(memory.digests.size).toBe(authorities);
+  });
+
   it("answers as many questions at once as it can, and tells the others to try later", async () => {
     folder.run("ocsp -issuer ca.pem -cert leaf.pem -reqout req.der");
     const question = Buffer.from(readBase64("req.der"), "base64");
@@ -149,21 +161,7 @@ describe("what an authority publishes", () => {
 
   it("has nothing of authorities that are only recognised, of others or of none", async () => {
     const { certificate } = await createSoftwareCa({ commonName: "Recognised CA" });
-    const id = crypto.randomUUID();
-    await ctx.db.authority.create({
-      data: {
-        id,
-        namespaceId: ctx.namespaceId,
-        name: "Recognised CA",
-        fingerprint: certificate.fingerprint,
-        subjectDn: certificate.subjectDn,
-        certificate: Uint8Array.from(certificate.der),
-        notBefore: certificate.notBefore,
-        notAfter: certificate.notAfter,
-        state: "open",
-        policy: "ask",
-      },
-    });
+    const id = await addAuthority(ctx, certificate);
     const reply = await fetch(`${server.url}/pki/${id}.crl`);
     expect(reply.status).toBe(404);
     expect(await reply.json()).toMatchObject({ code: "authority.not_found" });
