@@ -19,6 +19,7 @@ export const DEEDS: Readonly<Record<AuditAction, string>> = {
   "machine_client.revoke": "revoked the machine client",
   "authority.create": "created the authority",
   "authority.upload": "uploaded the authority",
+  "authority.order_proof": "asked for a code to prove the authority",
   "authority.prove": "proved the possession of the key of the authority",
   "authority.change": "changed the rules of the authority",
   "authority.issue_with": "had devices' certificates issued by the authority",

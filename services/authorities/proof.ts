@@ -26,8 +26,13 @@ export async function orderAuthorityProof(ctx: Ctx, actor: Actor, id: string): P
   const code = `gatehouse-proof-${randomBytes(16).toString("hex")}`;
   const proofUntil = new Date(ctx.clock().getTime() + PROOF_HOURS * 3_600_000);
   await ctx.db.$transaction(async (tx) => {
-    await lockUnproved(tx, ctx, id);
+    const { name } = await lockUnproved(tx, ctx, id);
     await changeAuthority(tx, ctx.namespaceId, { id, change: { proofCode: code, proofUntil } });
+    await record(tx, ctx, actor, {
+      action: "authority.order_proof",
+      target: { kind: "authority", id, name },
+      after: { until: proofUntil.toISOString() },
+    });
   });
   return { code, until: proofUntil.toISOString(), commands: commandsFor(code) };
 }

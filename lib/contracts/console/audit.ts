@@ -16,6 +16,7 @@ export const AUDIT_ACTIONS = [
   "machine_client.revoke",
   "authority.create",
   "authority.upload",
+  "authority.order_proof",
   "authority.prove",
   "authority.change",
   "authority.issue_with",
