@@ -8,7 +8,7 @@ export const OtaChecksum = z.object({
   hash: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits"),
 });
 
-/** `offset` and `limit` of the director: too large a limit is clamped, a negative one refused. @see contracts/README.md section 4 */
+/** `offset` and `limit` of the services: too large a limit is clamped, a negative one refused. @see contracts/README.md section 4 */
 export const OtaPageQuery = z.object({
   offset: z.coerce.number().int().min(0).max(1_000_000_000).default(0),
   limit: z.coerce

@@ -7,7 +7,7 @@ import {
   Sha256,
 } from "#lib/contracts/console/common.ts";
 import { Image, ListImages } from "#lib/contracts/console/images.ts";
-import { OtaChecksum } from "#lib/contracts/ota/common.ts";
+import { OtaChecksum, OtaPageQuery } from "#lib/contracts/ota/common.ts";
 import { RepoKeyType } from "#lib/contracts/ota/keyserver.ts";
 import type { JsonObject } from "#lib/uptane/json.ts";
 
@@ -114,16 +114,7 @@ export const ExpireNotBefore = z.object({
 });
 
 /** Without limit in the original; bounded here. */
-export const TargetItemsQuery = z.object({
-  nameContains: z.string().max(253).optional(),
-  offset: z.coerce.number().int().min(0).max(1_000_000_000).default(0),
-  limit: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .default(50)
-    .transform((limit) => Math.min(limit, 1_000)),
-});
+export const TargetItemsQuery = OtaPageQuery.extend({ nameContains: z.string().max(253).optional() });
 
 /** Free text of people: never part of metadata. */
 export const Comment = z.object({
