@@ -10,6 +10,7 @@ import { type RecordingUpstream, SERVICES_TOKEN } from "#tests/harness/door.ts";
 import { type DoorSite, openDoorSite } from "#tests/harness/door-site.ts";
 import { eventually } from "#tests/harness/eventually.ts";
 import { expectRefusal, type IdentityWorld } from "#tests/harness/identity.ts";
+import { listenLocally } from "#tests/harness/listen.ts";
 import { basicOf, openTestToolsDoor, selfMadeCertificate, type TestToolsDoor } from "#tests/harness/tools-door.ts";
 
 const OBJECT = `/treehub/api/v3/objects/ab/${"c".repeat(62)}.filez`;
@@ -274,9 +275,7 @@ describe("what passes", () => {
         req.on("end", () => res.writeHead(204).end());
       };
     });
-    await new Promise<void>((done) => slow.listen(0, "127.0.0.1", done));
-    const address = slow.address();
-    const upstreamUrl = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
+    const { url: upstreamUrl } = await listenLocally(slow);
     const other = await openTestToolsDoor({ ...site.at, upstreamUrl });
     const chunk = Buffer.alloc(1024 * 1024);
     let written = 0;

@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { createConsoleServer } from "#lib/http/console-server.ts";
 import { createLog } from "#lib/log/log.ts";
+import { listenLocally } from "#tests/harness/listen.ts";
 import type { Handler } from "./api-routes.ts";
 import type { TestConsole } from "./console.ts";
 
@@ -24,17 +25,7 @@ export async function serveRoutes(
       await send(res, await handler(toRequest(req, url, leave.signal)));
     },
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return listenLocally(server);
 }
 
 function toRequest(req: IncomingMessage, url: URL, signal: AbortSignal): Request {

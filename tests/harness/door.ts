@@ -7,6 +7,7 @@ import { createUpstreams, type Upstreams } from "#gateway/upstreams.ts";
 import type { Config, Secrets } from "#lib/config/load.ts";
 import { ensureAuthorities, loadDoorRootPem } from "#services/authorities/service.ts";
 import type { IdentityCtx } from "#services/identity/service.ts";
+import { listenLocally } from "#tests/harness/listen.ts";
 
 export const SERVICES_TOKEN = "test-services-token-0123456789abcdef";
 
@@ -19,15 +20,9 @@ export type RecordingUpstream = {
 };
 
 export async function openRecordingUpstream(): Promise<RecordingUpstream> {
-  const upstream: RecordingUpstream = {
-    url: "",
+  const upstream: Pick<RecordingUpstream, "requests" | "answer"> = {
     requests: [],
     answer: (_req, res) => res.writeHead(200, { "content-type": "application/json" }).end("{}"),
-    close: () =>
-      new Promise((done) => {
-        server.close(() => done());
-        server.closeAllConnections();
-      }),
   };
   const server = http.createServer((req, res) => {
     const chunks: Buffer[] = [];
@@ -38,10 +33,7 @@ export async function openRecordingUpstream(): Promise<RecordingUpstream> {
       upstream.answer(req, res, body);
     });
   });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  return Object.assign(upstream, { url: `http://127.0.0.1:${port}` });
+  return Object.assign(upstream, await listenLocally(server));
 }
 
 export type Credentials = { readonly pem: string; readonly privateKeyPem: string };

@@ -6,6 +6,7 @@ import type { BackendCtx } from "#lib/backends/backends.ts";
 import { requestCtx } from "#lib/data/context.ts";
 import { getKeys, listKeyWarnings, reSign, rotateKeys } from "#services/signing-keys/service.ts";
 import { startTestConsole, type TestConsole } from "#tests/harness/console.ts";
+import { listenLocally } from "#tests/harness/listen.ts";
 import { plainCanonical } from "#tests/harness/uptane-documents.ts";
 import { createUptaneRepository } from "#tests/harness/uptane-repository.ts";
 
@@ -44,17 +45,7 @@ async function startStack(): Promise<{ url: string; close(): Promise<void> }> {
     if (document === undefined) return void res.writeHead(404).end();
     res.writeHead(200, { "x-ats-tuf-repo-id": REPO_ID }).end(plainCanonical(document));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return listenLocally(server);
 }
 
 it.each([

@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { JsonObject } from "#lib/uptane/json.ts";
+import { listenLocally } from "#tests/harness/listen.ts";
 import { plainCanonical } from "#tests/harness/uptane-documents.ts";
 import { createUptaneRepository, type UptaneRepository } from "#tests/harness/uptane-repository.ts";
 
@@ -43,19 +44,11 @@ export async function startExternalRepository(): Promise<ExternalRepository> {
     const document = repository.documents.get(name === "root.json" ? (newest ?? "") : `/repo/${name}`);
     return document === undefined ? null : plainCanonical(document);
   }
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    ...(await listenLocally(server)),
     repository,
     replaced,
     bytes,
     asked,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
   };
 }
