@@ -5,18 +5,24 @@ import { rejectRevoked, syncMender } from "#services/mender/service.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
 const REJECT_EVERY_MS = 2_000;
+const REJECT_ALL_EVERY_MS = 60_000;
 const SYNC_EVERY_MS = 10_000;
 
 /** Carries revocations to the Mender server and its devices into the fleet index; none without MENDER_URL. */
 export function startMenderLoops(ctx: BackendCtx): Loop[] {
   if (ctx.backends.mender === null) return [];
   const { log } = ctx;
+  let allSince = Number.NEGATIVE_INFINITY;
   const rejecting: Loop = startLoop({
     name: "revocations to Mender",
     everyMs: REJECT_EVERY_MS,
     log,
     turn: async () => {
-      if ((await rejectRevoked({ ...ctx, requestId: randomUUID() })) > 0) rejecting.wake();
+      const now = ctx.clock().getTime();
+      const isAllDue = now < allSince || now - allSince >= REJECT_ALL_EVERY_MS;
+      const looked = await rejectRevoked({ ...ctx, requestId: randomUUID() }, isAllDue ? "all" : "recent");
+      if (looked > 0) rejecting.wake();
+      else if (isAllDue) allSince = now;
     },
   });
   const reading = startLoop({ name: "reading Mender's devices", everyMs: SYNC_EVERY_MS, log, turn: () => read(ctx) });

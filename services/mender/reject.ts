@@ -7,7 +7,8 @@ import { audit } from "./record.ts";
 import * as store from "./store-bindings.ts";
 import { withToken } from "./token.ts";
 
-const A_TURN = 20;
+const A_TURN = 100;
+const RECENT_MS = 120_000;
 const AGAIN_AFTER_MS = 30_000;
 /** Nothing at Mender's side hastens it. */
 const WAITS_MS = 600_000;
@@ -17,12 +18,15 @@ const WAITS_MS = 600_000;
  * hold elsewhere. It never decommissions nor dismisses, since the next request of a device would make those undone, and it is
  * safe to repeat.
  *
+ * @param what `recent`: of the last minutes, which is cheap in any fleet; `all`: also what had to wait, or lost its last good certificate
  * @returns how many were looked at
  * @see docs/contracts/mender.md section 5.4
  */
-export async function rejectRevoked(ctx: MenderCtx): Promise<number> {
+export async function rejectRevoked(ctx: MenderCtx, what: "recent" | "all" = "all"): Promise<number> {
   if (ctx.backends.mender === null) return 0;
-  const found = await store.listToReject(ctx.db, ctx.namespaceId, { now: ctx.clock(), limit: A_TURN });
+  const now = ctx.clock();
+  const since = what === "all" ? null : new Date(now.getTime() - RECENT_MS);
+  const found = await store.listToReject(ctx.db, ctx.namespaceId, { now, limit: A_TURN, since });
   for (const key of found) {
     try {
       await reject(ctx, key);

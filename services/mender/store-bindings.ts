@@ -85,28 +85,31 @@ export type ToReject = {
 
 /**
  * Keys that only revoked certificates stand behind: the one that came with the key last, one with the very key, or the last
- * ones of the device. A key that a good certificate has, too, is left alone.
+ * ones of the device. A key that a good certificate has, too, is left alone. `since` looks at what was revoked from then on: at once what is
+ * new, with everything else now and then.
  */
 export async function listToReject(
   db: DbOrTx,
   namespaceId: string,
-  options: { now: Date; limit: number },
+  options: { now: Date; limit: number; since: Date | null },
 ): Promise<ToReject[]> {
-  const { now, limit } = options;
+  const { now, limit, since } = options;
   return db.$queryRaw<ToReject[]>`
     WITH gone AS (
       SELECT fingerprint, "spkiSha256", "deviceUuid" FROM device_certificate
       WHERE "namespaceId" = ${namespaceId} AND state = 'revoked' AND NOT canary
+        AND (${since}::timestamptz IS NULL OR greatest("revokedAt", "decidedAt") >= ${since})
       UNION ALL
       SELECT c.fingerprint, c."spkiSha256", c."deviceUuid" FROM authority a
       JOIN device_certificate c ON c."namespaceId" = a."namespaceId" AND c."authorityId" = a.id
       WHERE a."namespaceId" = ${namespaceId} AND a.state = 'revoked'
+        AND (${since}::timestamptz IS NULL OR a."stateChangedAt" >= ${since})
     ), good AS NOT MATERIALIZED (
       SELECT c.fingerprint, c."spkiSha256", c."deviceUuid" FROM device_certificate c
       LEFT JOIN authority a ON a."namespaceId" = c."namespaceId" AND a.id = c."authorityId"
       WHERE c."namespaceId" = ${namespaceId} AND c.state IN ('allowed', 'held') AND a.state IS DISTINCT FROM 'revoked'
         AND (c."notAfter" IS NULL OR c."notAfter" > ${now})
-    ), open AS MATERIALIZED (
+    ), open AS NOT MATERIALIZED (
       SELECT "keySha256", fingerprint, "deviceUuid", "menderDeviceId", "rejectAfter" FROM mender_binding
       WHERE "namespaceId" = ${namespaceId} AND "rejectedAt" IS NULL AND "menderDeviceId" IS NOT NULL
         AND ("rejectAfter" IS NULL OR "rejectAfter" <= ${now})
