@@ -5,20 +5,14 @@ import { useState } from "react";
 import { Button } from "#components/ui/button.tsx";
 import { Callout } from "#components/ui/callout.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
-import { Checkbox, Field, Input, Select, Textarea } from "#components/ui/field.tsx";
+import { Checkbox, Field, Textarea } from "#components/ui/field.tsx";
 import { FormDialog } from "#components/ui/form-dialog.tsx";
 import { fieldError } from "#components/ui/form-error.tsx";
 import { TOOL_SCOPES, type ToolScope } from "#lib/authz/tool-scopes.ts";
 import { useCreateMachineClient } from "#lib/client/mutations.ts";
+import { LifetimeField, NameField } from "./fields.tsx";
 import { SCOPE_TEXT } from "./scopes.ts";
 import { SecretLine } from "./secret-line.tsx";
-
-const LIFETIMES = [
-  [30, "in 30 days"],
-  [90, "in 90 days"],
-  [365, "in one year"],
-  [0, "never"],
-] as const;
 
 /** Makes a machine client and shows its secret this one time. */
 export function CreateMachineClientDialog({ onClose }: { onClose: () => void }) {
@@ -54,25 +48,14 @@ export function CreateMachineClientDialog({ onClose }: { onClose: () => void }) 
       }
       onClose={onClose}
     >
-      <Field label="Name" hint="What uses it: nightly build, release" error={fieldError(create.error, "name")}>
-        <Input
-          required
-          maxLength={100}
-          autoComplete="off"
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-        />
-      </Field>
+      <NameField
+        name={name}
+        example="nightly build, release"
+        error={fieldError(create.error, "name")}
+        onChange={setName}
+      />
       <ScopeChoice scopes={scopes} onChange={setScopes} />
-      <Field label="Expires">
-        <Select value={String(days)} onChange={(event) => setDays(Number(event.target.value))}>
-          {LIFETIMES.map(([value, text]) => (
-            <option key={value} value={value}>
-              {text}
-            </option>
-          ))}
-        </Select>
-      </Field>
+      <LifetimeField days={days} onChange={setDays} />
       <Field
         label="TLS client certificate"
         optional

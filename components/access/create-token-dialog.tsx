@@ -6,20 +6,14 @@ import { useCan, useMe } from "#components/shell/me.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { Callout } from "#components/ui/callout.tsx";
 import { Dialog } from "#components/ui/dialog.tsx";
-import { Field, Input, Select } from "#components/ui/field.tsx";
+import { Field, Select } from "#components/ui/field.tsx";
 import { FormDialog } from "#components/ui/form-dialog.tsx";
 import { fieldError } from "#components/ui/form-error.tsx";
 import type { Role } from "#lib/authz/permissions.ts";
 import { useCreateToken } from "#lib/client/mutations.ts";
+import { LifetimeField, NameField } from "./fields.tsx";
 import { RoleField } from "./role-field.tsx";
 import { SecretLine } from "./secret-line.tsx";
-
-const LIFETIMES = [
-  [30, "30 days"],
-  [90, "90 days"],
-  [365, "one year"],
-  [0, "never"],
-] as const;
 
 /** Makes a token and shows its text this one time. */
 export function CreateTokenDialog({ onClose }: { onClose: () => void }) {
@@ -45,15 +39,12 @@ export function CreateTokenDialog({ onClose }: { onClose: () => void }) {
       onSubmit={() => create.mutate({ name: name.trim(), kind, role, ...(days === 0 ? {} : { expiresInDays: days }) })}
       onClose={onClose}
     >
-      <Field label="Name" hint="What uses it: ci, inventory export" error={fieldError(create.error, "name")}>
-        <Input
-          required
-          maxLength={100}
-          autoComplete="off"
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-        />
-      </Field>
+      <NameField
+        name={name}
+        example="ci, inventory export"
+        error={fieldError(create.error, "name")}
+        onChange={setName}
+      />
       <Field
         label="Kind"
         hint={
@@ -70,15 +61,7 @@ export function CreateTokenDialog({ onClose }: { onClose: () => void }) {
         </Select>
       </Field>
       <RoleField role={role} onChange={setRole} upTo={me.role} error={fieldError(create.error, "role")} />
-      <Field label="Expires">
-        <Select value={String(days)} onChange={(event) => setDays(Number(event.target.value))}>
-          {LIFETIMES.map(([value, text]) => (
-            <option key={value} value={value}>
-              {value === 0 ? text : `in ${text}`}
-            </option>
-          ))}
-        </Select>
-      </Field>
+      <LifetimeField days={days} onChange={setDays} />
     </FormDialog>
   );
 }

@@ -7,15 +7,15 @@ import { parseAsString, useQueryState, useQueryStates } from "nuqs";
 import { useState } from "react";
 import { GuardedButton, useCan } from "#components/shell/me.tsx";
 import { useNow } from "#components/ui/clock.tsx";
-import { type Column, DataTable } from "#components/ui/data-table.tsx";
+import type { Column } from "#components/ui/data-table.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
-import { ErrorPanel } from "#components/ui/error-panel.tsx";
-import { Pager, usePaging } from "#components/ui/pager.tsx";
-import { ACCESS_PAGE_SIZE, accessParams, toAccessQuery } from "#lib/client/access-params.ts";
+import { usePaging } from "#components/ui/pager.tsx";
+import { accessParams, toAccessQuery } from "#lib/client/access-params.ts";
 import { api } from "#lib/client/api.ts";
 import { keys } from "#lib/client/keys.ts";
 import type { MachineClient } from "#lib/contracts/console/machine-clients.ts";
 import { AccessHead } from "./access-head.tsx";
+import { AccessList } from "./access-list.tsx";
 import { lifeColumns } from "./columns.tsx";
 import { SCOPE_TEXT } from "./scopes.ts";
 
@@ -34,7 +34,7 @@ export function MachineClientsPage() {
   const [open, setOpen] = useQueryState("open", parseAsString.withDefault(""));
   const [revoking, setRevoking] = useState<MachineClient | null>(null);
   const query = toAccessQuery(params);
-  const { data, error, isPlaceholderData, refetch } = useQuery({
+  const list = useQuery({
     queryKey: keys.machineClients.list(query),
     queryFn: ({ signal }) => api.listMachineClients(query, signal),
     placeholderData: keepPreviousData,
@@ -54,24 +54,18 @@ export function MachineClientsPage() {
         <EmptyState icon={Cpu} title="Machine clients are for who manages tokens">
           Build tools come through the tools door as machine clients. Your role does not see them.
         </EmptyState>
-      ) : error !== null ? (
-        <ErrorPanel what="The list of machine clients" error={error} retry={() => void refetch()} />
-      ) : data !== undefined && data.total === 0 && !isPlaceholderData ? (
-        <EmptyState icon={Cpu} title="No machine client yet" actions={create}>
-          Build tools push OSTree commits and sign images as a machine client, with the scopes you give it.
-        </EmptyState>
       ) : (
-        <>
-          <DataTable
-            caption="Machine clients"
-            columns={columns(now, setRevoking)}
-            rows={data?.data}
-            keyOf={({ id }) => id}
-            refreshing={isPlaceholderData}
-            skeletonRows={4}
-          />
-          <Pager paging={paging} page={data} limit={ACCESS_PAGE_SIZE} />
-        </>
+        <AccessList
+          caption="Machine clients"
+          list={list}
+          columns={columns(now, setRevoking)}
+          paging={paging}
+          empty={
+            <EmptyState icon={Cpu} title="No machine client yet" actions={create}>
+              Build tools push OSTree commits and sign images as a machine client, with the scopes you give it.
+            </EmptyState>
+          }
+        />
       )}
       {open === "new" ? <CreateDialog onClose={() => void setOpen(null)} /> : null}
       {revoking === null ? null : <RevokeDialog client={revoking} onClose={() => setRevoking(null)} />}

@@ -8,15 +8,15 @@ import { useState } from "react";
 import { useCan, useMe } from "#components/shell/me.tsx";
 import { Button } from "#components/ui/button.tsx";
 import { useNow } from "#components/ui/clock.tsx";
-import { type Column, DataTable } from "#components/ui/data-table.tsx";
+import type { Column } from "#components/ui/data-table.tsx";
 import { EmptyState } from "#components/ui/empty-state.tsx";
-import { ErrorPanel } from "#components/ui/error-panel.tsx";
-import { Pager, usePaging } from "#components/ui/pager.tsx";
-import { ACCESS_PAGE_SIZE, accessParams, toAccessQuery } from "#lib/client/access-params.ts";
+import { usePaging } from "#components/ui/pager.tsx";
+import { accessParams, toAccessQuery } from "#lib/client/access-params.ts";
 import { api } from "#lib/client/api.ts";
 import { keys } from "#lib/client/keys.ts";
 import type { ApiToken } from "#lib/contracts/console/accounts.ts";
 import { AccessHead } from "./access-head.tsx";
+import { AccessList } from "./access-list.tsx";
 import { lifeColumns } from "./columns.tsx";
 import { ROLE_TEXT } from "./roles.ts";
 
@@ -32,7 +32,7 @@ export function TokensPage() {
   const [open, setOpen] = useQueryState("open", parseAsString.withDefault(""));
   const [revoking, setRevoking] = useState<ApiToken | null>(null);
   const query = toAccessQuery(params);
-  const { data, error, isPlaceholderData, refetch } = useQuery({
+  const list = useQuery({
     queryKey: keys.tokens.list(query),
     queryFn: ({ signal }) => api.listTokens(query, signal),
     placeholderData: keepPreviousData,
@@ -47,26 +47,18 @@ export function TokensPage() {
   return (
     <>
       <AccessHead actions={create} />
-      {error !== null ? (
-        <ErrorPanel what="The list of tokens" error={error} retry={() => void refetch()} />
-      ) : data !== undefined && data.total === 0 && !isPlaceholderData ? (
-        <EmptyState icon={KeyRound} title="No token yet" actions={create}>
-          A token lets a script use the API with a role, until it expires or is revoked.{" "}
-          {all ? "" : "You see your own here."}
-        </EmptyState>
-      ) : (
-        <>
-          <DataTable
-            caption="Tokens"
-            columns={columns(now, setRevoking)}
-            rows={data?.data}
-            keyOf={({ id }) => id}
-            refreshing={isPlaceholderData}
-            skeletonRows={4}
-          />
-          <Pager paging={paging} page={data} limit={ACCESS_PAGE_SIZE} />
-        </>
-      )}
+      <AccessList
+        caption="Tokens"
+        list={list}
+        columns={columns(now, setRevoking)}
+        paging={paging}
+        empty={
+          <EmptyState icon={KeyRound} title="No token yet" actions={create}>
+            A token lets a script use the API with a role, until it expires or is revoked.{" "}
+            {all ? "" : "You see your own here."}
+          </EmptyState>
+        }
+      />
       {open === "new" ? <CreateTokenDialog onClose={() => void setOpen(null)} /> : null}
       {revoking === null ? null : <RevokeTokenDialog token={revoking} onClose={() => setRevoking(null)} />}
     </>

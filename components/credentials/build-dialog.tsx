@@ -2,19 +2,14 @@
 
 import { KeyRound } from "lucide-react";
 import { useState } from "react";
+import { LifetimeField, NameField } from "#components/access/fields.tsx";
 import { useLack } from "#components/shell/use-lack.ts";
 import { Callout } from "#components/ui/callout.tsx";
-import { Checkbox, Field, Input, Select } from "#components/ui/field.tsx";
+import { Checkbox } from "#components/ui/field.tsx";
 import { FormDialog } from "#components/ui/form-dialog.tsx";
 import { fieldError } from "#components/ui/form-error.tsx";
 import { useBuildCredentials } from "#lib/client/mutations.ts";
 import { ArchivePanel } from "./archive-panel.tsx";
-
-const LIFETIMES = [
-  [90, "in 90 days"],
-  [365, "in one year"],
-  [0, "never"],
-] as const;
 
 /** Makes the credentials.zip of build tools and shows it this one time. */
 export function BuildDialog({ onClose }: { onClose: () => void }) {
@@ -47,24 +42,13 @@ export function BuildDialog({ onClose }: { onClose: () => void }) {
       }}
       onClose={onClose}
     >
-      <Field label="Name" hint="What uses it: nightly build, release" error={fieldError(build.error, "name")}>
-        <Input
-          required
-          maxLength={100}
-          autoComplete="off"
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-        />
-      </Field>
-      <Field label="Expires">
-        <Select value={String(days)} onChange={(event) => setDays(Number(event.target.value))}>
-          {LIFETIMES.map(([value, text]) => (
-            <option key={value} value={value}>
-              {text}
-            </option>
-          ))}
-        </Select>
-      </Field>
+      <NameField
+        name={name}
+        example="nightly build, release"
+        error={fieldError(build.error, "name")}
+        onChange={setName}
+      />
+      <LifetimeField days={days} onChange={setDays} />
       <Checkbox
         label="May change keys"
         hint="Lets garage-sign take the targets key offline, rotate keys and push a root."
