@@ -100,6 +100,7 @@ it("never lets a certificate in again that was revoked while a gateway was cut o
     return gateways.map(({ state }) => state).sort();
   };
   await eventually(async () => expect(await states()).toEqual(["in_force", "not_yet"]));
+  expect(open.destroyed).toBe(false);
   proxy.restore();
   await ended;
   await eventually(async () => expect((await far?.request(other))?.status).toBe(200));
