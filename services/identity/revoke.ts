@@ -30,7 +30,8 @@ export async function revokeCertificate(
     assertState(row, REVOCABLE, "revoked");
     const because = { reason: input.reason ?? "unspecified", note: input.note };
     const unused = await unusedRenewals(tx, ctx, row);
-    const revocations = [row, ...unused].map((it) => ({ row: it, ...because }));
+    // The device is shown with what is decided last.
+    const revocations = [...unused, row].map((it) => ({ row: it, ...because }));
     for (const revocation of revocations) await applyRevocation(tx, ctx, actor, revocation);
     for (const revocation of revocations) await recordRevocation(tx, ctx, actor, revocation);
   });
@@ -56,7 +57,8 @@ export async function revokeCertificatesOfDevice(tx: Tx, ctx: Ctx, actor: Actor,
 }
 
 /**
- * Keeps an allowed certificate out until it is released: its live connections are cut.
+ * Keeps an allowed certificate out until it is released: its live connections are cut. What it asked for and nobody used yet is put on
+ * hold with it.
  *
  * @throws AppError `auth.forbidden` | `certificate.not_found` | `certificate.wrong_state`
  */
@@ -69,15 +71,17 @@ export async function holdCertificate(
   await ctx.db.$transaction(async (tx) => {
     const row = await lockCertificate(tx, ctx, input.fingerprint);
     assertState(row, ["allowed"], "put on hold");
+    const unused = (await unusedRenewals(tx, ctx, row)).filter(({ state }) => state === "allowed");
     const change = { state: "held" as const, revocationReason: HOLD, revokedAt: ctx.clock(), ...noted(input.note) };
-    await applyDecision(tx, ctx, actor, { row, change, verb: "put on hold" });
-    await recordTurn(tx, ctx, actor, { row, action: "certificate.hold", state: "held", note: input.note });
+    for (const it of [...unused, row]) await applyDecision(tx, ctx, actor, { row: it, change, verb: "put on hold" });
+    const turn = { action: "certificate.hold", state: "held", note: input.note } as const;
+    for (const it of [...unused, row]) await recordTurn(tx, ctx, actor, { row: it, ...turn });
   });
   return readCertificate(ctx, input.fingerprint);
 }
 
 /**
- * Lets a certificate that is on hold in again.
+ * Lets a certificate that is on hold in again, with what was put on hold with it.
  *
  * @throws AppError `auth.forbidden` | `certificate.not_found` | `certificate.wrong_state` (also when its authority was revoked) |
  *   `certificate.conflict` (another certificate has its device's place meanwhile)
@@ -93,9 +97,14 @@ export async function releaseCertificate(
     assertState(row, ["held"], "released");
     await assertNotFallen(tx, ctx, row);
     await assertPlaceIsFree(tx, ctx, row);
+    const since = row.revokedAt?.getTime();
+    const unused = (await unusedRenewals(tx, ctx, row)).filter(
+      ({ state, revokedAt }) => state === "held" && revokedAt?.getTime() === since,
+    );
     const change = { state: "allowed" as const, revocationReason: null, revokedAt: null, ...noted(input.note) };
-    await applyDecision(tx, ctx, actor, { row, change, verb: "released" });
-    await recordTurn(tx, ctx, actor, { row, action: "certificate.release", state: "allowed", note: input.note });
+    for (const it of [...unused, row]) await applyDecision(tx, ctx, actor, { row: it, change, verb: "released" });
+    const turn = { action: "certificate.release", state: "allowed", note: input.note } as const;
+    for (const it of [...unused, row]) await recordTurn(tx, ctx, actor, { row: it, ...turn });
   });
   return readCertificate(ctx, input.fingerprint);
 }

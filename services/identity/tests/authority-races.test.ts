@@ -48,7 +48,8 @@ const setState = (id: string, state: "closed" | "revoked") =>
   ctx.db.authority.update({ where: { id }, data: { state, stateChangedAt: ctx.clock() } });
 const rowOf = ({ fingerprint }: CertificateFacts) => store.findCertificate(ctx.db, ctx.namespaceId, fingerprint);
 
-it("a certificate's unused renewals are revoked with it, so that every list says so at once", async () => {
+/** An allowed certificate, and a renewal that it asked for and nobody used. */
+async function renewed(): Promise<{ old: CertificateFacts; renewal: CertificateFacts }> {
   const known = await newAuthority();
   const uuid = crypto.randomUUID();
   const old = await waiting(known, uuid);
@@ -64,9 +65,32 @@ it("a certificate's unused renewals are revoked with it, so that every list says
     decided: null,
     renewalOf: old.fingerprint,
   });
+  return { old, renewal };
+}
+
+it("a certificate's unused renewals are revoked with it, so that every list says so at once", async () => {
+  const { old, renewal } = await renewed();
   await revokeCertificate(ctx, admin, { fingerprint: old.fingerprint, reason: "keyCompromise" });
   expect(await rowOf(renewal)).toMatchObject({ state: "revoked", revocationReason: "keyCompromise" });
   expect((await auditStory(ctx)).filter((line) => line === "certificate.revoke done")).toHaveLength(2);
+  const shown = await ctx.db.fleetDevice.findFirst({ where: { uuid: old.subjectCn ?? "" } });
+  expect(shown).toMatchObject({ certificateFingerprint: old.fingerprint });
+});
+
+it("a certificate's unused renewals are on hold with it, and released with it", async () => {
+  const { old, renewal } = await renewed();
+  const { fingerprint } = old;
+  await holdCertificate(ctx, admin, { fingerprint });
+  expect(await rowOf(renewal)).toMatchObject({ state: "held", revocationReason: "certificateHold" });
+  expect(await judgedAs(ctx, renewal)).toBe("held");
+  await releaseCertificate(ctx, admin, { fingerprint });
+  expect([await judgedAs(ctx, old), await judgedAs(ctx, renewal)]).toEqual(["admitted", "admitted"]);
+  // One that was on hold by itself stays so.
+  await holdCertificate(ctx, admin, { fingerprint: renewal.fingerprint });
+  world.clock.advance(1_000);
+  await holdCertificate(ctx, admin, { fingerprint });
+  await releaseCertificate(ctx, admin, { fingerprint });
+  expect([await judgedAs(ctx, old), await judgedAs(ctx, renewal)]).toEqual(["admitted", "held"]);
 });
 
 it("nobody is let in, or back in, of a revoked authority, and no other certificate loses its place for it", async () => {
