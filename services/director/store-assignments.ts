@@ -2,17 +2,10 @@ import { randomUUID } from "node:crypto";
 import { MtuTargets } from "#lib/contracts/ota/director.ts";
 import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
-import type { Json } from "#lib/uptane/json.ts";
+import type { ListedAssignment } from "./targets.ts";
 
-export type AssignmentRow = {
+export type AssignmentRow = ListedAssignment & {
   readonly deviceUuid: string;
-  readonly ecuSerial: string;
-  readonly correlationId: string;
-  readonly filename: string;
-  readonly sha256: string;
-  readonly length: number;
-  readonly uri: string | null;
-  readonly custom: Json;
   readonly inFlight: boolean;
   readonly createdAt: Date;
 };
