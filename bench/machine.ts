@@ -26,6 +26,25 @@ export function watchMemory(pid: number): { reset(): void; now(): number; peak()
 
 /** Processor time that a process has used so far, in seconds. */
 export function processorSeconds(pid: number): number {
+  const [user = 0, system = 0] = readTimes(pid);
+  return user + system;
+}
+
+/** The same of a process with all its children, those that have ended too. */
+export function familySeconds(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+    .split(" ")
+    .filter((text) => text !== "");
+  const own = readTimes(pid).reduce((sum, seconds) => sum + seconds, 0);
+  return children.reduce((sum, child) => sum + processorSeconds(Number(child)), own);
+}
+
+/** Of its own: for programs, for the system; then the same two of its children that have ended. */
+function readTimes(pid: number): number[] {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  return fields.slice(11, 15).map((ticks) => Number(ticks) / 100);
+}
+
+export function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 }

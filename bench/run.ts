@@ -6,6 +6,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   revocation: () => import("./revocation.ts"),
   everyone: () => import("./everyone.ts"),
   door: () => import("./door.ts"),
+  trust: () => import("./trust.ts"),
 };
 
 const wanted = argv[2] ?? "build-tools";
