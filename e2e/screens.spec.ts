@@ -88,6 +88,10 @@ const DIALOGS: readonly Screen[] = [
     open: async (page) => {
       await page.getByRole("button", { name: "Allow a certificate…" }).first().click();
       await dialog(page);
+      await page.getByLabel(/^Group/).selectOption("Line 4");
+      await page.getByRole("button", { name: "Add a tag" }).click();
+      await page.getByLabel("Name of tag 1").fill("site");
+      await page.getByLabel("Value of tag 1").fill("Ulm");
     },
   },
   {

@@ -7,6 +7,9 @@ import type { System } from "#tests/harness/system.ts";
 import { createSoftwareCa } from "#tests/pki/software-ca.ts";
 import { findCredentials, knock, runDevices } from "./devices.ts";
 
+/** The registry's own address for groups, through the console. */
+export const GROUPS = "/api/proxy/device-registry/api/v1/device_groups";
+
 /** Something to look at on every screen: the ids that its addresses need. */
 export type Sample = {
   readonly device: string;
@@ -38,6 +41,7 @@ export async function populate(system: System, api: Api, dir: string): Promise<S
     await give(api, "/api/v1/devices/issue", { name: "bench-7", hardwareId: "raspberrypi4-64" });
     await give(api, "/api/v1/provisioning-credentials", { description: "Line 4, spring batch", uses: 500 });
     await give(api, "/api/v1/enrolment-tokens", { description: "Bench 3", uses: 5, hardwareId: "am62-gateway" });
+    await addExpected(api);
     const image = await uploadAll(api);
     const devices = rows(await api.get("/api/v1/devices?limit=200&sort=name"));
     const of = (hardware: string) => devices.filter((one) => String(at(one, "hardwareIds")).includes(hardware));
@@ -80,6 +84,19 @@ export async function populate(system: System, api: Api, dir: string): Promise<S
   } finally {
     await Promise.all(fleets.map(({ stop }) => stop()));
   }
+}
+
+/** Devices that are to come, and the group that they go into. */
+async function addExpected(api: Api): Promise<void> {
+  const groupId = await give(api, GROUPS, { name: "Line 4", groupType: "static", expression: null });
+  await give(api, "/api/v1/enrolment-tokens", { description: "Line 4, week 27", uses: 20, groupId });
+  await give(api, "/api/v1/allowlist", {
+    kind: "fingerprint",
+    value: randomBytes(32).toString("hex"),
+    name: "Truck 9, brake controller",
+    groupId,
+    tags: { site: "Ulm", line: "4" },
+  });
 }
 
 /** A device of an outside authority, whose certificate ends soon and has a key that is weaker than is good today. */
