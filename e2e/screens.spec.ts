@@ -14,17 +14,6 @@ type Screen = {
 
 const SCREENS: readonly Screen[] = [
   { name: "overview", path: () => "/overview" },
-  {
-    name: "notices-bell",
-    path: () => "/overview",
-    open: async (page) => {
-      await page.getByRole("button", { name: /^Notices/ }).click();
-      await page
-        .getByRole("region", { name: "Notices" })
-        .getByRole("link", { name: /^All notices/ })
-        .waitFor();
-    },
-  },
   { name: "devices", path: () => "/devices" },
   { name: "devices-no-match", path: () => "/devices?q=nothing-of-that-name" },
   { name: "device", path: ({ device }) => `/devices/${device}` },
