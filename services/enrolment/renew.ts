@@ -1,7 +1,9 @@
 import type { Actor } from "#lib/authz/actor.ts";
 import type { Ctx } from "#lib/ctx.ts";
 import type { Tx } from "#lib/db/client.ts";
+import { isAppError } from "#lib/errors/app-error.ts";
 import { record } from "#services/audit/service.ts";
+import { assertAuthorityIs } from "#services/authorities/service.ts";
 import {
   countRenewals,
   type EnrolledRow,
@@ -32,7 +34,11 @@ const DAY_MS = 86_400_000;
 export async function renewCertificate(ctx: Ctx, asked: Asked): Promise<EnrolmentAnswer> {
   const present = await findEnrolled(ctx.db, ctx.namespaceId, asked.fingerprint);
   const who = present?.name ?? present?.deviceUuid ?? "a device";
-  return askedBy(await renew(ctx, asked, present), `Asked by ${who}, which came with ${shortened(asked.fingerprint)}.`);
+  const answer = await renew(ctx, asked, present).catch((error: unknown) => {
+    if (isAppError(error, "authority.wrong_state")) return refuse("renewal_not_in_place");
+    throw error;
+  });
+  return askedBy(answer, `Asked by ${who}, which came with ${shortened(asked.fingerprint)}.`);
 }
 
 type Asked = { fingerprint: string; body: Uint8Array; label: string | null };
@@ -47,6 +53,7 @@ async function renew(ctx: Ctx, asked: Asked, present: EnrolledRow | null): Promi
     await lockDevice(tx, ctx, present.deviceUuid);
     const now = await findEnrolled(tx, ctx.namespaceId, asked.fingerprint);
     if (!isInPlace(now)) return refuse("renewal_not_in_place");
+    await assertNotRevoked(tx, ctx, [now.authorityId, order.issuer.authorityId]);
     const known = await findOfKey(tx, ctx, { order, present: now });
     if (known !== null) return known;
     const { deviceUuid } = now;
@@ -73,6 +80,13 @@ async function renew(ctx: Ctx, asked: Asked, present: EnrolledRow | null): Promi
     });
     return { certificateDer: certificate.der };
   });
+}
+
+/** To the end of the transaction: whoever revokes one of them meanwhile finds the new certificate among those that it concerns. */
+async function assertNotRevoked(tx: Tx, ctx: Ctx, authorityIds: readonly (string | null)[]): Promise<void> {
+  for (const id of new Set(authorityIds)) {
+    if (id !== null) await assertAuthorityIs(tx, ctx, { id, states: ["open", "closed"] });
+  }
 }
 
 type InPlace = EnrolledRow & { readonly deviceUuid: string };
