@@ -29,9 +29,14 @@ export function openDecisionPort(
 }
 
 async function respond(req: IncomingMessage, res: ServerResponse, it: DecisionPort): Promise<void> {
-  const { status, headers, body } = await answer(req, it);
-  res.writeHead(status, headers);
-  res.end(body);
+  try {
+    const { status, headers, body } = await answer(req, it);
+    res.writeHead(status, headers);
+    res.end(body);
+  } catch (err) {
+    it.log.error({ err }, "a question to the decision port failed");
+    res.destroy();
+  }
 }
 
 type Answer = { status: number; headers: OutgoingHttpHeaders; body?: string };

@@ -167,6 +167,7 @@ async function handle(door: Door, req: IncomingMessage, res: ServerResponse, exp
     if (!expectsContinue) await drain(req);
     sendReply(res, decision === null ? UNAVAILABLE : { ...refusalOf(decision), close: true }, isDownload(url));
   } catch (err) {
+    if (req.socket.destroyed) return; // it left in the middle, which is no failure of ours
     door.ctx.log.error({ err, requestId }, "a device's request failed");
     sendReply(res, UNAVAILABLE, isDownload(url));
   }

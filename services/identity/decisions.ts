@@ -34,6 +34,7 @@ export async function rejectCertificate(
 /** Takes the locks of a certificate and of its device, in this order, and reads its row. @throws AppError `certificate.not_found` */
 export async function lockCertificate(tx: Tx, ctx: Ctx, fingerprint: string): Promise<store.CertificateRow> {
   await lockInTransaction(tx, `certificate:${ctx.namespaceId}:${fingerprint}`);
+  await store.holdCertificate(tx, ctx.namespaceId, fingerprint);
   const read = () => store.findCertificate(tx, ctx.namespaceId, fingerprint);
   const first = await read();
   if (first?.deviceUuid) await lockInTransaction(tx, lockOf(ctx, first.deviceUuid));

@@ -1,6 +1,6 @@
 import type { CertificateState, ListCertificates } from "#lib/contracts/console/certificates.ts";
 import { encodeCursor } from "#lib/contracts/console/common.ts";
-import type { DbOrTx } from "#lib/db/client.ts";
+import type { DbOrTx, Tx } from "#lib/db/client.ts";
 import type { Prisma } from "#lib/db/generated/client.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
 import { containing, decodeTimeCursor, fingerprintPrefix } from "./list-query.ts";
@@ -88,6 +88,12 @@ export async function findCertificate(
     select: COLUMNS,
   });
   return row === null ? null : toRow(row);
+}
+
+/** Keeps the row from the sweeps, which pass over what is held, until the transaction ends. */
+export async function holdCertificate(tx: Tx, namespaceId: string, fingerprint: string): Promise<void> {
+  await tx.$executeRaw`
+    SELECT 1 FROM device_certificate WHERE "namespaceId" = ${namespaceId} AND fingerprint = ${fingerprint} FOR UPDATE`;
 }
 
 /** The record of the certificate itself or, failing that, of another encoding of the same signed part. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Selection } from "#lib/contracts/console/certificate-batches.ts";
 import type { CertificateFacts } from "#lib/pki/certificates.ts";
+import { lockCertificate } from "#services/identity/decisions.ts";
 import {
   addAllowlistEntry,
   admitNewcomer,
@@ -195,6 +196,16 @@ describe("several at once", () => {
       invalid: 1,
     });
   });
+});
+
+it("a request that somebody decides about does not lapse meanwhile", async () => {
+  const stale = await waiting();
+  world.clock.advance(31 * DAY_MS);
+  await world.ctx.db.$transaction(async (tx) => {
+    await lockCertificate(tx, world.ctx, stale.fingerprint);
+    await lapseWaiting(world.ctx);
+  });
+  expect(await get(stale)).toMatchObject({ state: "pending" });
 });
 
 it("a request lapses when its authority's waiting days are over, and may be made again", async () => {
