@@ -42,7 +42,7 @@ export function NoticePanel({ id, onClose }: { id: string; onClose: () => void }
           ) : null
         ) : data.data.length === 0 ? (
           <p className="px-3.5 py-4 text-ink-2">
-            Nothing that nobody sees to. Thresholds are looked at every ten minutes.
+            No notice waits for anybody. Thresholds are looked at every ten minutes.
           </p>
         ) : (
           <ul>
