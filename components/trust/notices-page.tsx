@@ -23,8 +23,8 @@ const STATES = [
 
 const EMPTY: Record<NoticeState, string> = {
   open: "No notice",
-  acknowledged: "Nobody has to see to anything",
-  settled: "Nothing was settled yet",
+  acknowledged: "No notice is seen to",
+  settled: "No notice has settled yet",
 };
 
 /** What crossed a threshold, looked for every ten minutes. */

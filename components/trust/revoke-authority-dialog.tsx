@@ -22,7 +22,7 @@ export function RevokeAuthorityDialog({ authority, onClose }: { authority: Autho
   const [reason, setReason] = useState<RevokeAuthority["reason"]>("cACompromise");
   const [note, setNote] = useState("");
   const revoke = useRevokeAuthority(authority.id);
-  const { allowed, waiting, seenLately } = authority.certificates;
+  const { allowed, waiting, seenLately } = authority.cutOff;
   return (
     <ConfirmDialog
       title={`Revoke ${authority.name}?`}
@@ -41,9 +41,16 @@ export function RevokeAuthorityDialog({ authority, onClose }: { authority: Autho
     >
       <p>
         {allowed === 0
-          ? "None of its certificates is allowed now."
+          ? "No certificate that it signed is allowed now."
           : `${plural(allowed, "device certificate")} are cut off within a second, ${seenLately} of them seen in the last 15 minutes. These devices need new certificates of another authority to come back.`}
       </p>
+      {authority.sameKey.length === 0 ? null : (
+        <p>
+          That counts the devices of {authority.sameKey.map(({ name }) => name).join(", ")}, too: it has the same key,
+          so what it signed is no good any more either. To replace only the certificate of an authority, close the old
+          one.
+        </p>
+      )}
       {waiting === 0 ? null : <p>{plural(waiting, "request")} that wait can't be approved any more.</p>}
       {authority.issues ? (
         <p>

@@ -12,6 +12,7 @@ import { AppError } from "#lib/errors/app-error.ts";
 import { certificatePem, KEY_TYPES, parseCertificate } from "#lib/pki/certificates.ts";
 import { DEVICE_ID_FIELDS, DEVICE_ID_FORMS } from "#lib/pki/device-id.ts";
 import { publishedAt } from "./published.ts";
+import { listByKey, sumOf } from "./same-key.ts";
 import { type AuthorityRow, findAuthority, listManaged } from "./store-authority.ts";
 import { findIssuer } from "./store-issuing.ts";
 
@@ -21,8 +22,6 @@ export type CountCertificates = (
   ctx: Pick<Ctx, "namespaceId" | "clock">,
   authorityIds: readonly string[],
 ) => Promise<ReadonlyMap<string, CertificateCounts>>;
-
-const NONE: CertificateCounts = { allowed: 0, waiting: 0, seenLately: 0 };
 
 /** @throws AppError `auth.forbidden` | `request.invalid` (a cursor that is not ours) */
 export async function listAuthorities(
@@ -71,22 +70,23 @@ function notFound(): AppError {
 }
 
 async function toDtos(ctx: Ctx, rows: readonly AuthorityRow[], count: CountCertificates): Promise<Authority[]> {
+  const holders = await listByKey(ctx.db, ctx.namespaceId);
+  const ofKey = (id: string) => holders.get(id) ?? [];
+  const concerned = new Set(rows.flatMap(({ id }) => [id, ...ofKey(id).map((holder) => holder.id)]));
   const [counts, issuing] = await Promise.all([
-    count(
-      ctx.db,
-      ctx,
-      rows.map(({ id }) => id),
-    ),
+    count(ctx.db, ctx, [...concerned]),
     findIssuer(ctx.db, ctx.namespaceId, { now: ctx.clock() }),
   ]);
   return rows.map((row) => ({
     ...toDto(ctx, row),
     issues: row.id === issuing?.id,
-    certificates: counts.get(row.id) ?? NONE,
+    certificates: counts.get(row.id) ?? sumOf([]),
+    sameKey: ofKey(row.id).filter(({ id }) => id !== row.id),
+    cutOff: sumOf(ofKey(row.id).map(({ id }) => counts.get(id))),
   }));
 }
 
-function toDto(ctx: Ctx, row: AuthorityRow): Omit<Authority, "issues" | "certificates"> {
+function toDto(ctx: Ctx, row: AuthorityRow): Omit<Authority, "issues" | "certificates" | "sameKey" | "cutOff"> {
   const certificate = parseCertificate(row.certificate);
   const waits = row.provedAt === null && row.proofUntil !== null && row.proofUntil > ctx.clock();
   return {

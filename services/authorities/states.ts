@@ -9,6 +9,7 @@ import { parseCertificate } from "#lib/pki/certificates.ts";
 import { type AuditFacts, record } from "#services/audit/service.ts";
 import { announceChange } from "./changes.ts";
 import { type CountCertificates, readAuthorityDto, requireAuthority, stateOf } from "./read.ts";
+import { listByKey, sumOf } from "./same-key.ts";
 import { type AuthorityChange, type AuthorityRow, changeAuthority } from "./store-authority.ts";
 
 type OfAuthority = { readonly id: string; readonly count: CountCertificates };
@@ -73,7 +74,13 @@ export function revokeAuthority(ctx: Ctx, actor: Actor, input: OfAuthority & Rev
     to: { state: "revoked", revocationReason: reason, note },
     after: { reason, note, allowedCertificates },
     async check(tx) {
-      const allowed = (await count(tx, ctx, [id])).get(id)?.allowed ?? 0;
+      const ofKey = (await listByKey(tx, ctx.namespaceId)).get(id) ?? [];
+      const counts = await count(
+        tx,
+        ctx,
+        ofKey.map((holder) => holder.id),
+      );
+      const { allowed } = sumOf([...counts.values()]);
       if (allowed === allowedCertificates) return;
       throw new AppError(
         "authority.count_changed",

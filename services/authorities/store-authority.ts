@@ -57,6 +57,18 @@ export async function findAuthority(db: DbOrTx, namespaceId: string, id: string)
   return row === null ? null : withoutKey(row);
 }
 
+/** Those whose revocation would change something. */
+export async function listNotRevoked(
+  db: DbOrTx,
+  namespaceId: string,
+): Promise<{ id: string; name: string; certificate: Uint8Array }[]> {
+  return db.authority.findMany({
+    where: { namespaceId, ...MANAGED, state: { not: "revoked" } },
+    orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+    select: { id: true, name: true, certificate: true },
+  });
+}
+
 export async function listManaged(
   db: DbOrTx,
   namespaceId: string,

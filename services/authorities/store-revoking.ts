@@ -26,7 +26,6 @@ export async function findRevoking(db: DbOrTx, namespaceId: string, id: string):
   return db.authority.findFirst({ where: { namespaceId, id, kind: "fleet" }, select: COLUMNS });
 }
 
-/** Those that can sign what they revoked, in whatever state. The newest thousand. */
 /** Those that were revoked, whoever has their keys. */
 export async function listRevoked(db: DbOrTx, namespaceId: string): Promise<{ id: string; reason: string | null }[]> {
   const rows = await db.authority.findMany({
@@ -37,6 +36,7 @@ export async function listRevoked(db: DbOrTx, namespaceId: string): Promise<{ id
   return rows.map(({ id, revocationReason }) => ({ id, reason: revocationReason }));
 }
 
+/** Those that can sign what they revoked, in whatever state. The newest thousand. */
 export async function listRevoking(db: DbOrTx, namespaceId: string): Promise<RevokingRow[]> {
   return db.authority.findMany({
     where: { namespaceId, kind: "fleet", sealedKey: { not: null } },

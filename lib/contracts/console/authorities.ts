@@ -68,6 +68,10 @@ export const Authority = z.object({
   chain: z.array(z.object({ subject: z.string(), fingerprint: Fingerprint })),
   rules: AuthorityRules,
   certificates: CertificateCounts,
+  /** Others that stand for the same key: a revocation cuts off what they signed, too. */
+  sameKey: z.array(z.object({ id: Uuid, name: z.string() })),
+  /** What a revocation would cut off: of this one and of those of the same key. */
+  cutOff: CertificateCounts,
   /** Until when the one-time code can be used that was asked for. */
   proofUntil: Instant.nullable(),
   /** Where it publishes what it revoked; null without its key. */
