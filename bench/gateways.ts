@@ -1,18 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { cleanEnvironment } from "#cli/tests/running-install.ts";
 import { type Actor, SHELL } from "#lib/authz/actor.ts";
-import { createBackends } from "#lib/backends/backends.ts";
-import { loadConfig, readStoredSecrets } from "#lib/config/load.ts";
-import { createDb } from "#lib/db/client.ts";
-import { findEmbeddedUrl } from "#lib/db/embedded.ts";
-import { createMasterKey } from "#lib/keys/master-key.ts";
-import { createLog } from "#lib/log/log.ts";
-import { createProcessCtx } from "#lib/process.ts";
 import { loadDoorRootPem } from "#services/authorities/service.ts";
 import { type IdentityCtx, issueDevice } from "#services/identity/service.ts";
 import { freePort } from "#tests/harness/free-port.ts";
+import { openInstallCtx } from "#tests/harness/install-ctx.ts";
 import { startSystem } from "#tests/harness/system.ts";
 
 const GATEWAY = fileURLToPath(new URL("../gateway/main.ts", import.meta.url));
@@ -37,14 +30,7 @@ export type Gateways = {
 
 export async function openGateways(): Promise<Gateways> {
   const system = await startSystem({}, ["services"]);
-  const stored = readStoredSecrets(system.dataDir);
-  const databaseUrl = (await findEmbeddedUrl(system.dataDir)) ?? "";
-  const env = { ...cleanEnvironment(), ...system.env, ...stored, DATABASE_URL: databaseUrl, LOG_LEVEL: "error" };
-  const { config, secrets } = loadConfig("gateway", env);
-  const db = createDb(databaseUrl, { poolSize: 4 });
-  const keys = createMasterKey(secrets.MASTER_KEY ?? "");
-  const backends = createBackends(config, secrets);
-  const ctx = { ...createProcessCtx({ config, db, keys, log: createLog("cli", "silent") }), backends };
+  const { ctx, env, secrets, databaseUrl, close } = await openInstallCtx(system);
   const children: ChildProcess[] = [];
   let issued = 0;
   return {
@@ -82,8 +68,7 @@ export async function openGateways(): Promise<Gateways> {
       const ended = children.map((child) => (child.exitCode === null ? once(child, "exit") : null));
       for (const child of children) child.kill("SIGTERM");
       await Promise.all(ended);
-      backends.close();
-      await db.$disconnect();
+      await close();
       await system.drop();
     },
   };

@@ -2,7 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "@playwright/test";
-import { startSystem } from "#tests/harness/system.ts";
+import { refreshNotices } from "#services/posture/service.ts";
+import { openInstallCtx } from "#tests/harness/install-ctx.ts";
+import { type System, startSystem } from "#tests/harness/system.ts";
 import { ADMIN, adminApi, PASSWORD, SHARED, type SharedInstall } from "./install.ts";
 import { populate } from "./sample.ts";
 
@@ -22,6 +24,7 @@ export default async function setUp(): Promise<() => Promise<void>> {
     }
     mkdirSync(join(folder, "devices"));
     const sample = await populate(system, api, join(folder, "devices"));
+    await tellNotices(system);
     const shared: SharedInstall = { consoleUrl: system.consoleUrl, token, sample };
     process.env[SHARED] = JSON.stringify(shared);
     return tearDown;
@@ -29,4 +32,10 @@ export default async function setUp(): Promise<() => Promise<void>> {
     await tearDown();
     throw error;
   }
+}
+
+/** The worker does it every ten minutes, by the clock. */
+async function tellNotices(system: System): Promise<void> {
+  const { ctx, close } = await openInstallCtx(system);
+  await refreshNotices(ctx).finally(close);
 }
