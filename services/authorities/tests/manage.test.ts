@@ -50,8 +50,10 @@ const create = (input: Partial<CreateAuthority> = {}) => {
   world.clock.advance(1_000);
   return createAuthority(ctx, admin, { name: "Line 4", keyKind: "P-256", years: 10, policy: "ask", ...input, count });
 };
-const upload = (certificatePem: string, more: { privateKeyPem?: string; name?: string } = {}) =>
-  uploadAuthority(ctx, admin, { certificatePem, policy: "ask", ...more, count });
+const upload = (certificatePem: string, more: { privateKeyPem?: string; name?: string } = {}) => {
+  world.clock.advance(1_000);
+  return uploadAuthority(ctx, admin, { certificatePem, policy: "ask", ...more, count });
+};
 const known = async (id: string) => (await listKnownAuthorities(ctx)).find((it) => it.id === id);
 
 async function addCertificate(authorityId: string, ca: SoftwareCa, change: { state?: string; seen?: Date } = {}) {
