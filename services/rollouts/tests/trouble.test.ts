@@ -20,25 +20,25 @@ import {
 
 setUpStand();
 
+type Director = typeof ctx.backends.director;
+
+/** Some of whose calls go another way. */
+function withDirector(calls: Partial<Director>): typeof ctx {
+  return { ...ctx, backends: { ...ctx.backends, director: { ...ctx.backends.director, ...calls } } };
+}
+
 describe("a director that is away", () => {
   it("leaves the update launching, says why, and is caught up with by the worker", async () => {
     const device = await enrol(director, { image: await installed(V1) });
     const wish = order([device]);
     await previewUpdate(ctx, OPERATOR, wish);
     // Dies between the image look-up and the assignment: the update is stored, the director never heard of it.
-    const dying = {
-      ...ctx,
-      backends: {
-        ...ctx.backends,
-        director: {
-          ...ctx.backends.director,
-          createMtu: async (...args: Parameters<typeof ctx.backends.director.createMtu>) => {
-            gate.shut();
-            return ctx.backends.director.createMtu(...args);
-          },
-        },
+    const dying = withDirector({
+      createMtu: async (...args) => {
+        gate.shut();
+        return ctx.backends.director.createMtu(...args);
       },
-    };
+    });
     const update = await createUpdate(dying, OPERATOR, wish);
     const trouble = expect.stringMatching(/director/);
     expect(update).toMatchObject({ state: "launching", counts: { assigned: 1 }, trouble });
@@ -51,20 +51,13 @@ describe("a director that is away", () => {
 
   it("is not asked twice for a batch whose reply was lost", async () => {
     const device = await enrol(director, { image: await installed(V1) });
-    const lossy = {
-      ...ctx,
-      backends: {
-        ...ctx.backends,
-        director: {
-          ...ctx.backends.director,
-          assign: async (...args: Parameters<typeof ctx.backends.director.assign>) => {
-            await ctx.backends.director.assign(...args);
-            gate.shut();
-            return ctx.backends.director.assign(...args);
-          },
-        },
+    const lossy = withDirector({
+      assign: async (...args) => {
+        await ctx.backends.director.assign(...args);
+        gate.shut();
+        return ctx.backends.director.assign(...args);
       },
-    };
+    });
     const update = await createUpdate(lossy, OPERATOR, order([device]));
     expect(update.state).toBe("launching");
     gate.open();
@@ -93,24 +86,17 @@ describe("a director in trouble of its own", () => {
 
   it("leaves no assignment behind when its answer comes after another process has cancelled", async () => {
     const device = await enrol(director, { image: await installed(V1) });
-    const slow = {
-      ...ctx,
-      backends: {
-        ...ctx.backends,
-        director: {
-          ...ctx.backends.director,
-          assign: async (...args: Parameters<typeof ctx.backends.director.assign>) => {
-            clock.advance(61_000);
-            const id = args[1].correlationId.slice(-36);
-            expect(await cancelUpdate(ctx, OPERATOR, id)).toMatchObject({
-              state: "cancelled",
-              counts: { cancelled: 1 },
-            });
-            return ctx.backends.director.assign(...args);
-          },
-        },
+    const slow = withDirector({
+      assign: async (...args) => {
+        clock.advance(61_000);
+        const id = args[1].correlationId.slice(-36);
+        expect(await cancelUpdate(ctx, OPERATOR, id)).toMatchObject({
+          state: "cancelled",
+          counts: { cancelled: 1 },
+        });
+        return ctx.backends.director.assign(...args);
       },
-    };
+    });
     const update = await createUpdate(slow, OPERATOR, order([device]));
     expect(update.state).toBe("cancelled");
     expect(await ctx.backends.director.listAssignments(ctx, device.uuid)).toEqual([]);
@@ -161,19 +147,12 @@ describe("an image that is deleted while it is launched", () => {
   it("is assigned to nobody when the deletion was first", async () => {
     await upload("app", "4.0", ["rpi4"]);
     const device = await enrol(director, { image: await installed(V1) });
-    const late = {
-      ...ctx,
-      backends: {
-        ...ctx.backends,
-        director: {
-          ...ctx.backends.director,
-          assign: async (...args: Parameters<typeof ctx.backends.director.assign>) => {
-            await remove("app_4.0");
-            return ctx.backends.director.assign(...args);
-          },
-        },
+    const late = withDirector({
+      assign: async (...args) => {
+        await remove("app_4.0");
+        return ctx.backends.director.assign(...args);
       },
-    };
+    });
     const update = await createUpdate(late, OPERATOR, order([device], { targets: { rpi4: { to: "app_4.0" } } }));
     expect(update.counts).toMatchObject({ failed: 1 });
     expect(await ctx.backends.director.listAssignments(ctx, device.uuid)).toEqual([]);
