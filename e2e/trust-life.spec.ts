@@ -41,6 +41,34 @@ test("a device's certificate lives from its authority's proof to its own revocat
   await test.step("forecast and posture agree", () => lookBack(page));
 });
 
+test("what was begun by mistake is taken back", async ({ page }) => {
+  test.setTimeout(200_000);
+  await signIn(page, system.consoleUrl, "admin");
+  files.run("req -x509 -newkey rsa:3072 -nodes -keyout wrong.key -out wrong.pem -days 3650 -subj /CN=Wrong");
+  await page.goto(`${system.consoleUrl}/trust/authorities`);
+  await page.getByRole("button", { name: "Upload…" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Certificate", { exact: true }).fill(files.read("wrong.pem"));
+  await dialog.getByRole("button", { name: "Upload the authority" }).click();
+  await page.getByRole("button", { name: "Delete…" }).click();
+  await keepScreen(page, "dialog-authority-delete");
+  await dialog.getByRole("button", { name: "Delete the authority" }).click();
+  await expect(page).toHaveURL(/\/trust\/authorities$/);
+  await expect(page.getByRole("link", { name: "Gatehouse fleet CA" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Wrong", exact: true })).toHaveCount(0);
+
+  await page.goto(`${system.consoleUrl}/trust/authorities/server-ca`);
+  await page.getByRole("button", { name: "Prepare the next…" }).click();
+  await dialog.getByRole("button", { name: "Prepare it" }).click();
+  await expect(page.getByRole("heading", { name: "Next" })).toBeVisible();
+  await page.getByRole("button", { name: "Drop it…" }).click();
+  await expect(dialog.getByText("No device that may come in was given it")).toBeVisible();
+  await keepScreen(page, "dialog-server-ca-drop");
+  await dialog.getByRole("button", { name: "Drop it" }).click();
+  await expect(page.getByRole("heading", { name: "Next" })).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Prepare the next…" })).toBeVisible();
+});
+
 async function upload(page: Page): Promise<void> {
   issue("old", `/CN=${device.uuid}`);
   expect(await device.visit("old")).toBe(403);

@@ -1,9 +1,11 @@
-import { chmodSync, lstatSync, readFileSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import http, { type RequestListener } from "node:http";
-import https from "node:https";
+import type https from "node:https";
 import { connect, type Server } from "node:net";
 import type { Config } from "#lib/config/load.ts";
 import { AppError } from "#lib/errors/app-error.ts";
+import type { Log } from "#lib/log/log.ts";
+import { createTlsServer } from "./decision-tls.ts";
 import { listenOn } from "./listen-on.ts";
 
 export type DecisionWays = Pick<Config, "DECISION_HOST" | "DECISION_PORT"> &
@@ -12,6 +14,14 @@ export type DecisionWays = Pick<Config, "DECISION_HOST" | "DECISION_PORT"> &
 /** A certificate's PEM, URL-encoded, and what a browser would send beside it. */
 const BOUNDS = { headersTimeout: 5_000, requestTimeout: 5_000, maxHeaderSize: 128 * 1024 } as const;
 const SOCKET_MODE = 0o660;
+const FILES_CHECK_MS = 60_000;
+
+export type OpenWays = {
+  readonly port: number;
+  /** Takes renewed files of the TLS into use; it also happens by itself once a minute. */
+  refreshTls(): void;
+  close(): Promise<void>;
+};
 
 /**
  * Opens the ways on which proxies ask: the port, in clear text or with TLS and client certificates of DECISION_TLS_CLIENT_CA, and a Unix
@@ -21,12 +31,12 @@ const SOCKET_MODE = 0o660;
  */
 export async function openDecisionWays(
   ways: DecisionWays,
-  listener: RequestListener,
-): Promise<{ port: number; close(): Promise<void> }> {
+  { listener, log }: { listener: RequestListener; log: Log },
+): Promise<OpenWays> {
   const { DECISION_SOCKET: path } = ways;
-  const servers: (http.Server | https.Server)[] = [portServer(ways, listener)];
-  const [first] = servers;
-  if (first === undefined) throw new Error("there is always a port");
+  const tls = createTlsServer(ways, { bounds: BOUNDS, listener, log });
+  const first = tls?.server ?? http.createServer(BOUNDS, listener);
+  const servers: (http.Server | https.Server)[] = [first];
   const at = { host: ways.DECISION_HOST, port: ways.DECISION_PORT, setting: "DECISION_PORT" };
   const port = await listenOn(first, at);
   if (path !== undefined) {
@@ -34,9 +44,13 @@ export async function openDecisionWays(
     await listenOnSocket(server, path);
     servers.push(server);
   }
+  const refreshTls = () => tls?.refresh();
+  const checking = tls === null ? undefined : setInterval(refreshTls, FILES_CHECK_MS);
   return {
     port,
+    refreshTls,
     async close() {
+      clearInterval(checking);
       await Promise.all(
         servers.map(
           (server) =>
@@ -48,46 +62,6 @@ export async function openDecisionWays(
       );
     },
   };
-}
-
-function portServer(ways: DecisionWays, listener: RequestListener): http.Server | https.Server {
-  const { DECISION_TLS_CERT, DECISION_TLS_KEY, DECISION_TLS_CLIENT_CA } = ways;
-  if (DECISION_TLS_CERT === undefined || DECISION_TLS_KEY === undefined || DECISION_TLS_CLIENT_CA === undefined) {
-    return http.createServer(BOUNDS, listener);
-  }
-  const files = {
-    cert: readSetting("DECISION_TLS_CERT", DECISION_TLS_CERT),
-    key: readSetting("DECISION_TLS_KEY", DECISION_TLS_KEY),
-    ca: readSetting("DECISION_TLS_CLIENT_CA", DECISION_TLS_CLIENT_CA),
-  };
-  try {
-    const options = {
-      ...BOUNDS,
-      ...files,
-      requestCert: true,
-      rejectUnauthorized: true,
-      minVersion: "TLSv1.2",
-    } as const;
-    return https.createServer(options, listener);
-  } catch (cause) {
-    const why =
-      "DECISION_TLS_CERT, DECISION_TLS_KEY and DECISION_TLS_CLIENT_CA are not certificates and a key of theirs.";
-    throw new AppError("config.invalid", why, { cause });
-  }
-}
-
-function readSetting(setting: string, file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    throw new AppError(
-      "config.invalid",
-      `${setting}: ${file} can't be read. Give its path and let this user read it.`,
-      {
-        cause,
-      },
-    );
-  }
 }
 
 async function listenOnSocket(server: Server, path: string): Promise<void> {

@@ -2,7 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:
 import type { Log } from "#lib/log/log.ts";
 import type { DevicesAuthority } from "./authorize-devices.ts";
 import { authorizeTools } from "./authorize-tools.ts";
-import { type DecisionWays, openDecisionWays } from "./decision-listeners.ts";
+import { type DecisionWays, type OpenWays, openDecisionWays } from "./decision-listeners.ts";
 import type { DoorMetrics } from "./door-metrics.ts";
 import { ownAnswer } from "./own-answers.ts";
 import type { ToolsAccess } from "./tools-access.ts";
@@ -22,10 +22,9 @@ type DecisionPort = {
  *
  * @throws AppError `start.failed` when port or socket is taken | `config.invalid` for files of its TLS that can't be used
  */
-export function openDecisionPort(
-  options: DecisionPort & { ways: DecisionWays },
-): Promise<{ port: number; close(): Promise<void> }> {
-  return openDecisionWays(options.ways, (req, res) => void respond(req, res, options));
+export function openDecisionPort(options: DecisionPort & { ways: DecisionWays }): Promise<OpenWays> {
+  const { ways, log } = options;
+  return openDecisionWays(ways, { listener: (req, res) => void respond(req, res, options), log });
 }
 
 async function respond(req: IncomingMessage, res: ServerResponse, it: DecisionPort): Promise<void> {

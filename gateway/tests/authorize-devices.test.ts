@@ -229,6 +229,20 @@ it("can be asked by TLS with a certificate of the proxies' authority, and no oth
   await expect(byProxy(shown, way)).rejects.toThrow();
   await expect(byProxy(shown, { ...way, cert: stranger.pem, key: stranger.privateKeyPem })).rejects.toThrow();
   await expect(byProxy(shown, { port: secured.port })).rejects.toThrow();
+
+  // Renewed, one file after the other.
+  const next = await createSoftwareCa();
+  const [renewed, proxy] = [await next.issue({ extendedKeyUsage: ["1.3.6.1.5.5.7.3.1"] }), await next.issue()];
+  const byOld = () => byProxy(shown, { ...way, cert: client.pem, key: client.privateKeyPem });
+  const byNew = () => byProxy(shown, { ...way, ca: next.pem, cert: proxy.pem, key: proxy.privateKeyPem });
+  folder.write("server.pem", renewed.pem);
+  secured.refreshTls();
+  expect((await byOld()).status).toBe(204);
+  folder.write("server.key", renewed.privateKeyPem);
+  folder.write("ca.pem", next.pem);
+  secured.refreshTls();
+  expect((await byNew()).status).toBe(204);
+  await expect(byOld()).rejects.toThrow();
   await secured.close();
   const wrong = { ...tls, DECISION_TLS_KEY: at("ca.pem") };
   const broken = openTestDecisions({ ...site.at, ctx, door: door.door, ways: wrong });

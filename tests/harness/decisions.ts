@@ -14,6 +14,7 @@ export type TestDecisions = {
   readonly port: number;
   readonly mode: HeaderMode;
   readonly metrics: DoorMetrics;
+  refreshTls(): void;
   close(): Promise<void>;
 };
 
@@ -42,6 +43,7 @@ export async function openTestDecisions(options: {
     port: port.port,
     mode,
     metrics,
+    refreshTls: port.refreshTls,
     async close() {
       await port.close();
       await mode.close();
