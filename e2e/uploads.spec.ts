@@ -29,7 +29,7 @@ test("an upload that a reload interrupts goes on with the same file, and only wi
     await dialog.getByLabel("Hardware ids").fill("rpi4");
     await dialog.getByLabel("File").setInputFiles(file);
     await dialog.getByRole("button", { name: "Upload" }).click();
-    await expect.poll(() => partsSent).toContain("3");
+    await expect.poll(() => partsSent, { timeout: 60_000 }).toContain("3");
 
     await page.reload();
     await page.unroute(/\/parts\/3(\?|$)/); // not before: what is held back would go on
