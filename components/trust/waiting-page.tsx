@@ -29,7 +29,7 @@ const COLUMNS: readonly Column<Certificate>[] = [
   {
     id: "issuer",
     head: "Issued by",
-    from: "lg",
+    from: "xl",
     cell: (it) => <span className="block max-w-48 truncate text-ink-2">{it.authority?.name ?? it.issuer ?? "—"}</span>,
   },
   {
@@ -123,9 +123,9 @@ export function WaitingPage() {
 
 function Known({ certificate }: { certificate: Certificate }) {
   if (certificate.warnings.length === 0)
-    return <span className="text-ink-3">A newcomer: nothing else is known of it.</span>;
+    return <span className="block min-w-36 text-ink-3">A newcomer: nothing else is known of it.</span>;
   return (
-    <span className="grid">
+    <span className="grid min-w-36">
       {certificate.warnings.map(({ code, text }) => (
         <span key={code} className="flex items-start gap-1.5 font-medium text-warn">
           <TriangleAlert aria-hidden className="mt-[3px] size-3.5 shrink-0" />
