@@ -34,7 +34,11 @@ const COLUMNS: readonly Column<MenderLogEntry>[] = [
     rowHeader: true,
     wrap: true,
     cell: ({ identity, deviceUuid }) => (
-      <Link href={`/devices/${deviceUuid}`} prefetch={false} className="link mono wrap-anywhere">
+      <Link
+        href={`/devices/${deviceUuid}`}
+        prefetch={false}
+        className="link mono block min-w-24 wrap-anywhere sm:min-w-40"
+      >
         {identity === "" ? deviceUuid : identity}
       </Link>
     ),
@@ -55,7 +59,7 @@ const COLUMNS: readonly Column<MenderLogEntry>[] = [
       </Link>
     ),
   },
-  { id: "times", head: "Times", align: "right", cell: (it) => count(it.count) },
+  { id: "times", head: "Times", align: "right", from: "sm", cell: (it) => count(it.count) },
   {
     id: "first",
     head: "First",

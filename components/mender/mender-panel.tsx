@@ -54,7 +54,9 @@ function AuthSet({ set }: { set: MenderDeviceReport["authSets"][number] }) {
   const look = MENDER_STATUS[set.status];
   return (
     <div className="grid gap-1.5 border-t border-line pt-3">
-      <Pill tone={look.tone}>{look.word}</Pill>
+      <div>
+        <Pill tone={look.tone}>{look.word}</Pill>
+      </div>
       <Facts
         rows={[
           ["Auth set", <Digest key="id" value={set.id} short={set.id.slice(0, 13)} label="Authentication set" />],

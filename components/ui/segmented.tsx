@@ -12,13 +12,13 @@ type SegmentedProps<V extends string> = {
 /** One of a few, all in sight. */
 export function Segmented<V extends string>({ label, value, onChange, options }: SegmentedProps<V>) {
   return (
-    <fieldset className="flex w-full rounded-md border border-line bg-sunken p-0.5">
+    <fieldset className="flex w-full max-sm:flex-wrap rounded-md border border-line bg-sunken p-0.5">
       <legend className="sr-only">{label}</legend>
       {options.map((option) => (
         <label
           key={option.value}
           className={cx(
-            "flex-1 cursor-pointer rounded-sm px-3 py-1 text-center font-medium has-focus-visible:outline-2 has-focus-visible:outline-accent",
+            "flex-1 cursor-pointer rounded-sm px-3 py-1 text-center font-medium lg:whitespace-nowrap has-focus-visible:outline-2 has-focus-visible:outline-accent",
             option.value === value ? "bg-surface text-ink shadow-[0_0_0_1px_var(--line)]" : "text-ink-2 hover:text-ink",
           )}
         >
