@@ -1,21 +1,21 @@
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import type { TestDoor } from "#tests/harness/door.ts";
-import { type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import type { IdentityWorld } from "#tests/harness/identity.ts";
 import {
   AUTH,
+  authenticate,
   MENDER_NAME,
   type MenderDevice,
+  type MenderSite,
   newMenderDevice,
-  openMenderTestDoor,
-  signedRequest,
+  openMenderSite,
 } from "#tests/harness/mender/door.ts";
-import { type MenderDouble, startMenderDouble } from "#tests/harness/mender/server.ts";
+import type { MenderDouble } from "#tests/harness/mender/server.ts";
 
 const DEPLOYMENTS = "/api/devices/v1/deployments/device/deployments";
 const ID = "d50eda0d-2cea-4de1-8d42-9cd3e7e86701";
-let database: TestDatabase;
+let site: MenderSite;
 let world: IdentityWorld;
 let double: MenderDouble;
 let door: TestDoor;
@@ -23,25 +23,16 @@ let device: MenderDevice;
 let authorization: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  double = await startMenderDouble();
-  door = await openMenderTestDoor({ world, databaseUrl: database.url, upstreamUrl: double.url, double });
+  site = await openMenderSite();
+  ({ world, double, door } = site);
   device = await newMenderDevice(world);
-  authorization = `Bearer ${(await authenticate()).body.toString()}`;
+  authorization = `Bearer ${(await authenticate(door, device)).body.toString()}`;
 });
 beforeEach(() => {
   double.scripted.clear();
   double.requests.length = 0;
 });
-afterAll(async () => {
-  await door.close();
-  await double.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
-});
-
-const authenticate = () => door.request(device, { method: "POST", path: AUTH, ...signedRequest(device) });
+afterAll(() => site.close());
 
 describe("what the server says, the device hears", () => {
   const json = (text: string) => ({ headers: { "content-type": "application/json" }, body: Buffer.from(text) });
@@ -69,7 +60,7 @@ describe("what the server says, the device hears", () => {
       const script = { status, body, ...(headers === undefined ? {} : { headers }) };
       const asked = [
         { line: `POST ${DEPLOYMENTS}/next`, send: () => next("POST", `${DEPLOYMENTS}/next`) },
-        { line: `POST ${AUTH}`, send: authenticate },
+        { line: `POST ${AUTH}`, send: () => authenticate(door, device) },
       ];
       for (const { line, send } of asked) {
         double.scripted.set(line, script);

@@ -8,13 +8,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { SYSTEM } from "#lib/authz/actor.ts";
 import { revokeCertificate } from "#services/identity/service.ts";
 import { listMenderLog } from "#services/mender/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
-import { openRecordingUpstream, type RecordingUpstream, type TestDoor } from "#tests/harness/door.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import type { TestDoor } from "#tests/harness/door.ts";
+import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
 import {
   AUTH,
+  authenticate,
   type MenderDevice,
+  type MenderSite,
   newMenderDevice,
+  openMenderSite,
   openMenderTestDoor,
   signedBody,
   signedRequest,
@@ -24,35 +26,23 @@ import { createSoftwareCa } from "#tests/pki/software-ca.ts";
 
 const INVENTORY = "/api/devices/v1/inventory/device/attributes";
 const PREAUTHORIZE = "POST /api/management/v2/devauth/devices";
-let database: TestDatabase;
+let site: MenderSite;
 let world: IdentityWorld;
-let ota: RecordingUpstream;
 let double: MenderDouble;
 let door: TestDoor;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  ota = await openRecordingUpstream();
-  double = await startMenderDouble();
-  door = await openMenderTestDoor({ world, databaseUrl: database.url, upstreamUrl: ota.url, double });
+  site = await openMenderSite();
+  ({ world, double, door } = site);
 });
 beforeEach(() => {
   Object.assign(double.state.knobs, { version: 4, managementStatus: null, managementDelayMs: 0, deviceStatus: null });
   double.requests.length = 0;
 });
-afterAll(async () => {
-  await door.close();
-  await Promise.all([ota.close(), double.close()]);
-  await world.ctx.db.$disconnect();
-  await database.drop();
-});
-
-const authenticate = (device: MenderDevice, at = door) =>
-  at.request(device, { method: "POST", path: AUTH, ...signedRequest(device) });
+afterAll(() => site.close());
 
 async function tokenOf(device: MenderDevice): Promise<string> {
-  const reply = await authenticate(device);
+  const reply = await authenticate(door, device);
   expect(reply.status).toBe(200);
   return reply.body.toString();
 }
@@ -105,7 +95,7 @@ describe("an authentication request", () => {
 
   it("may come with any key when MENDER_KEY_MATCH says so", async () => {
     const settings = { MENDER_KEY_MATCH: "different" } as const;
-    const lax = await openMenderTestDoor({ world, databaseUrl: database.url, upstreamUrl: ota.url, double, settings });
+    const lax = await openMenderTestDoor({ ...site.at, settings });
     const device = await newMenderDevice(world);
     const keys = [
       generateKeyPairSync("rsa", { modulusLength: 3072 }),
@@ -181,7 +171,7 @@ describe("an authentication request", () => {
     for (let time = 0; time < 3; time++) await tokenOf(device);
     expect(double.count(PREAUTHORIZE)).toBe(1);
     double.state.knobs.deviceStatus = 401;
-    expect((await authenticate(device)).status).toBe(401);
+    expect((await authenticate(door, device)).status).toBe(401);
     double.state.knobs.deviceStatus = null;
     await tokenOf(device);
     expect(double.count(PREAUTHORIZE)).toBe(2);
@@ -194,7 +184,7 @@ describe("an authentication request", () => {
     double.state.knobs.managementStatus = 503;
     await tokenOf(device);
     const stranger = await newMenderDevice(world);
-    expect(await authenticate(stranger)).toMatchObject({ status: 401, code: undefined });
+    expect(await authenticate(door, stranger)).toMatchObject({ status: 401, code: undefined });
     // It is pending there now; the next request mends that.
     double.state.knobs.managementStatus = null;
     await tokenOf(stranger);
@@ -203,10 +193,7 @@ describe("an authentication request", () => {
   it("comes through at once after a rotation at a server that knows no force", async () => {
     const settings = { MENDER_FORCE: "on", MENDER_KEY_MATCH: "different" } as const;
     const forcing = await openMenderTestDoor({
-      world,
-      databaseUrl: database.url,
-      upstreamUrl: ota.url,
-      double,
+      ...site.at,
       settings,
     });
     double.state.knobs.version = 3;
@@ -239,9 +226,9 @@ describe("admission at the Mender door", () => {
     const device = await newMenderDevice(world);
     const authorization = `Bearer ${await tokenOf(device)}`;
     await revokeCertificate(world.ctx, actorOf("admin"), { fingerprint: device.fingerprint });
-    await expect.poll(async () => (await authenticate(device)).code, { timeout: 1_000 }).toBe("revoked");
+    await expect.poll(async () => (await authenticate(door, device)).code, { timeout: 1_000 }).toBe("revoked");
     double.requests.length = 0;
-    expect(await authenticate(device)).toMatchObject({ status: 401, code: "revoked" });
+    expect(await authenticate(door, device)).toMatchObject({ status: 401, code: "revoked" });
     const inventory = { method: "PUT", path: INVENTORY, headers: { authorization }, body: "[]" };
     expect(await door.request(device, inventory)).toMatchObject({ status: 401, code: "revoked" });
     expect(double.requests).toEqual([]);
@@ -321,12 +308,12 @@ describe("any other call", () => {
   it("is answered with 502 in Mender's words while the server is away, never with 401", async () => {
     const away = await startMenderDouble();
     await away.close();
-    const lost = await openMenderTestDoor({ world, databaseUrl: database.url, upstreamUrl: ota.url, double: away });
+    const lost = await openMenderTestDoor({ ...site.at, double: away });
     expect(await lost.request(device, { path: INVENTORY })).toMatchObject({
       status: 502,
       code: "back_end_unreachable",
     });
-    expect(await authenticate(device, lost)).toMatchObject({ status: 502, code: "back_end_unreachable" });
+    expect(await authenticate(lost, device)).toMatchObject({ status: 502, code: "back_end_unreachable" });
     await lost.close();
   });
 
@@ -337,13 +324,13 @@ describe("any other call", () => {
       "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=mender -addext subjectAltName=IP:127.0.0.1";
     execFileSync("openssl", [...words.split(" "), "-keyout", key, "-out", cert], { stdio: "pipe" });
     const secure = await startMenderDouble({ cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") });
-    const at = { world, databaseUrl: database.url, upstreamUrl: ota.url, double: secure };
+    const at = { ...site.at, double: secure };
     const distrusting = await openMenderTestDoor(at);
-    expect(await authenticate(device, distrusting)).toMatchObject({ status: 502, code: "back_end_unreachable" });
+    expect(await authenticate(distrusting, device)).toMatchObject({ status: 502, code: "back_end_unreachable" });
     expect(secure.requests).toEqual([]);
     world.clock.advance(61_000); // signing in rests after a failure
     const trusting = await openMenderTestDoor({ ...at, settings: { MENDER_CA: cert } });
-    expect(await authenticate(device, trusting)).toMatchObject({ status: 200 });
+    expect(await authenticate(trusting, device)).toMatchObject({ status: 200 });
     await Promise.all([distrusting.close(), trusting.close()]);
     await secure.close();
     rmSync(folder, { recursive: true });

@@ -2,43 +2,35 @@ import { createPrivateKey, createPublicKey } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { SYSTEM } from "#lib/authz/actor.ts";
 import { listMenderLog } from "#services/mender/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import type { TestDoor } from "#tests/harness/door.ts";
-import { type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import type { IdentityWorld } from "#tests/harness/identity.ts";
 import {
-  AUTH,
+  authenticate,
   type MenderDevice,
+  type MenderSite,
   newMenderDevice,
-  openMenderTestDoor,
-  signedRequest,
+  openMenderSite,
 } from "#tests/harness/mender/door.ts";
-import { type MenderDouble, startMenderDouble } from "#tests/harness/mender/server.ts";
+import type { MenderDouble } from "#tests/harness/mender/server.ts";
 
 const INVENTORY = "/api/devices/v1/inventory/device/attributes";
-let database: TestDatabase;
+let site: MenderSite;
 let world: IdentityWorld;
 let double: MenderDouble;
 let door: TestDoor;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  double = await startMenderDouble();
-  door = await openMenderTestDoor({ world, databaseUrl: database.url, upstreamUrl: double.url, double });
+  site = await openMenderSite();
+  ({ world, double, door } = site);
 });
 beforeEach(() => {
   double.state.knobs.managementStatus = null;
   double.requests.length = 0;
 });
-afterAll(async () => {
-  await door.close();
-  await double.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
-});
+afterAll(() => site.close());
 
 async function tokenOf(device: MenderDevice): Promise<string> {
-  const reply = await door.request(device, { method: "POST", path: AUTH, ...signedRequest(device) });
+  const reply = await authenticate(door, device);
   expect(reply.status).toBe(200);
   return reply.body.toString();
 }

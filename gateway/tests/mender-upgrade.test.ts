@@ -4,42 +4,31 @@ import { Readable } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { revokeCertificate } from "#services/identity/service.ts";
-import { createTestDatabase, type TestDatabase } from "#tests/harness/database.ts";
 import type { TestDoor } from "#tests/harness/door.ts";
-import { actorOf, type IdentityWorld, identityWorld } from "#tests/harness/identity.ts";
+import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
 import {
-  AUTH,
+  authenticate,
   MENDER_NAME,
   type MenderDevice,
+  type MenderSite,
   newMenderDevice,
-  openMenderTestDoor,
-  signedRequest,
+  openMenderSite,
 } from "#tests/harness/mender/door.ts";
-import { type MenderDouble, startMenderDouble } from "#tests/harness/mender/server.ts";
+import type { MenderDouble } from "#tests/harness/mender/server.ts";
 
-let database: TestDatabase;
+let site: MenderSite;
 let world: IdentityWorld;
 let double: MenderDouble;
 let door: TestDoor;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  world = identityWorld(database.url);
-  double = await startMenderDouble();
-  door = await openMenderTestDoor({ world, databaseUrl: database.url, upstreamUrl: double.url, double });
+  site = await openMenderSite();
+  ({ world, double, door } = site);
 });
-afterAll(async () => {
-  await door.close();
-  await double.close();
-  await world.ctx.db.$disconnect();
-  await database.drop();
-});
-
-const authenticate = (device: MenderDevice) =>
-  door.request(device, { method: "POST", path: AUTH, ...signedRequest(device) });
+afterAll(() => site.close());
 
 async function tokenOf(device: MenderDevice): Promise<string> {
-  const reply = await authenticate(device);
+  const reply = await authenticate(door, device);
   expect(reply.status).toBe(200);
   return reply.body.toString();
 }
@@ -142,7 +131,7 @@ describe("deviceconnect", () => {
     const device = await newMenderDevice(world);
     expect((await open(device, "Bearer nobody")).said).toMatch(/^HTTP\/1\.1 401 /);
     await revokeCertificate(world.ctx, actorOf("admin"), { fingerprint: device.fingerprint });
-    await expect.poll(async () => (await authenticate(device)).code, { timeout: 1_000 }).toBe("revoked");
+    await expect.poll(async () => (await authenticate(door, device)).code, { timeout: 1_000 }).toBe("revoked");
     double.requests.length = 0;
     const { said } = await open(device, "Bearer nobody");
     expect(said).toMatch(/^HTTP\/1\.1 401 [\s\S]*X-Gatehouse-Code: revoked/);

@@ -4,12 +4,49 @@ import { createMenderBackend } from "#lib/backends/mender.ts";
 import type { Config } from "#lib/config/load.ts";
 import { issueDevice } from "#services/identity/service.ts";
 import { type Credentials, openTestDoor, type TestDoor } from "#tests/harness/door.ts";
+import { openDoorSite } from "#tests/harness/door-site.ts";
 import { actorOf, type IdentityWorld } from "#tests/harness/identity.ts";
-import type { MenderDouble } from "./server.ts";
+import { type MenderDouble, startMenderDouble } from "./server.ts";
 import { USER } from "./state.ts";
 
 export const MENDER_NAME = "mender.test";
 export const AUTH = "/api/devices/v1/authentication/auth_requests";
+
+type At = Parameters<typeof openMenderTestDoor>[0];
+
+/** A Mender server's double with a door before it. */
+export type MenderSite = {
+  readonly world: IdentityWorld;
+  readonly double: MenderDouble;
+  readonly door: TestDoor;
+  /** What another door is opened with. */
+  readonly at: Omit<At, "double"> & { readonly double: MenderDouble };
+  close(): Promise<void>;
+};
+
+export async function openMenderSite(): Promise<MenderSite> {
+  const site = await openDoorSite();
+  const { world, upstream } = site;
+  const double = await startMenderDouble();
+  const at = { world, databaseUrl: site.at.databaseUrl, upstreamUrl: upstream.url, double };
+  const door = await openMenderTestDoor(at);
+  return {
+    world,
+    double,
+    door,
+    at,
+    async close() {
+      await door.close();
+      await double.close();
+      await site.close();
+    },
+  };
+}
+
+/** @returns what the double answers an authentication request of the device with: its token, where it is let in */
+export function authenticate(door: TestDoor, device: MenderDevice): ReturnType<TestDoor["request"]> {
+  return door.request(device, { method: "POST", path: AUTH, ...signedRequest(device) });
+}
 
 /** The real device door, which is Mender's under MENDER_NAME and on a port of its own. */
 export async function openMenderTestDoor(options: {
